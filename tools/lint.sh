@@ -30,5 +30,6 @@ check format format
 check includes tools/check-includes
 check tables tools/check-tables
 check spelling spelling
+check docs tools/gen-docs --check
 check tidy tools/tidy build/lint
 tools/test-summary.py "$results"

@@ -1,0 +1,228 @@
+/*
+ * tracewell serve: the wiring diagram. Everything is opened in the order of the data's way and closed in reverse, by hand.
+ *
+ *   account, store -> ingest -> http -> api -> listeners -> ready ... SIGTERM -> drain -> close
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "account/account.h"
+#include "api/api.h"
+#include "base/log.h"
+#include "program/program.h"
+
+static const struct option_row serve_rows[] = {
+#define OPTION(...) OPTION_ROW(struct serve_options, __VA_ARGS__)
+#include "program/options.def"
+#undef OPTION
+};
+
+size_t settings_sets(struct settings *s, struct option_set sets[4])
+{
+    sets[0] = (struct option_set){ "serve", serve_rows, sizeof(serve_rows) / sizeof(serve_rows[0]), &s->serve };
+    sets[1] = (struct option_set){ "http", http_option_rows, http_option_count, &s->http };
+    sets[2] = (struct option_set){ "ingest", ingest_option_rows, ingest_option_count, &s->ingest };
+    sets[3] = (struct option_set){ "store", store_option_rows, store_option_count, &s->store };
+    return 4;
+}
+
+/* Everything `serve` holds open. NULL members were not reached. */
+struct server {
+    struct settings settings;
+    struct arena *arena; /* of the settings' texts */
+    struct account *account;
+    struct store *store;
+    struct ingest *ingest;
+    struct http *http;
+    struct api *api;
+    uint16_t port;
+    struct str host;
+};
+
+static int say(const struct err *err)
+{
+    fprintf(stderr, "tracewell serve: %s\n", err->text);
+    return 1;
+}
+
+/* ---- settings ------------------------------------------------------------------------------------------------------- */
+
+static void serve_help(struct settings *s)
+{
+    struct option_set sets[4];
+    size_t n = settings_sets(s, sets);
+    struct buf out;
+    buf_init(&out, 0);
+    buf_add_cstr(&out, "tracewell serve [OPTION ...]\n\nRuns the server until SIGTERM. Every option can also be set as TRACEWELL_<OPTION> in the "
+                       "environment.\n\n");
+    options_help(sets, n, &out);
+    fwrite(out.p, 1, out.n, stdout);
+    buf_fini(&out);
+}
+
+static enum status read_log_settings(const struct serve_options *o, struct err *err)
+{
+    static const char *const levels[] = { "debug", "info", "warn", "error" };
+    bool json = strcmp(o->log_format, "json") == 0;
+    if (!json && strcmp(o->log_format, "text") != 0)
+        return err_set(err, ST_INVALID, "--log-format takes text or json, not \"%s\"", o->log_format);
+    for (int i = 0; i < 4; i++)
+        if (strcmp(o->log_level, levels[i]) == 0) {
+            log_setup((enum log_level)i, json);
+            return ST_OK;
+        }
+    return err_set(err, ST_INVALID, "--log-level takes debug, info, warn or error, not \"%s\"", o->log_level);
+}
+
+static enum status read_settings(struct server *s, int argc, char **argv, struct err *err)
+{
+    struct option_set sets[4];
+    size_t n = settings_sets(&s->settings, sets);
+    int i = 0;
+    enum status st = options_read(sets, n, argc, argv, &i, s->arena, err);
+    if (st == ST_OK && i < argc)
+        st = err_set(err, ST_INVALID, "\"%s\" is not an option; see `tracewell serve --help`", argv[i]);
+    return st == ST_OK ? read_log_settings(&s->settings.serve, err) : st;
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------------- */
+
+static enum status read_file(const char *path, struct buf *out, struct err *err)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return err_set(err, ST_IO, "cannot read %s: %s", path, strerror(errno));
+    char piece[8192];
+    size_t n;
+    while ((n = fread(piece, 1, sizeof(piece), f)) > 0)
+        buf_add(out, piece, n);
+    bool bad = ferror(f) != 0;
+    fclose(f);
+    if (bad || out->over)
+        return err_set(err, ST_IO, "cannot read %s, or it is over 10 MiB", path);
+    return ST_OK;
+}
+
+/* --init decides which accounts there are; without it an empty folder gets its first ones, shown once. */
+static enum status make_accounts(struct server *s, struct err *err)
+{
+    const char *init = s->settings.serve.init;
+    struct buf text;
+    bool made = false;
+    buf_init(&text, 10u << 20);
+    enum status st;
+    if (*init) {
+        st = read_file(init, &text, err);
+        if (st == ST_OK && (st = account_init(s->account, buf_str(&text), err)) != ST_OK) {
+            struct err inner = *err;
+            err_set(err, st, "--init %s: %s%s%s", init, inner.path, *inner.path ? ": " : "", inner.text);
+        }
+    } else {
+        st = account_first(s->account, &text, &made, err);
+        if (st == ST_OK && made) {
+            fwrite(text.p, 1, text.n, stdout);
+            fflush(stdout);
+        }
+    }
+    buf_fini(&text);
+    return st;
+}
+
+static enum status open_data(struct server *s, struct err *err)
+{
+    const char *dir = s->settings.serve.data;
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+        return err_set(err, ST_IO, "cannot make the data folder %s: %s", dir, strerror(errno));
+    enum status st = store_open(dir, &s->settings.store, &s->store, err);
+    if (st == ST_OK)
+        st = account_open(dir, &s->account, err);
+    return st == ST_OK ? make_accounts(s, err) : st;
+}
+
+static void note_closed_port(const char *option, const char *value)
+{
+    if (strcmp(value, "off") != 0)
+        log_info("serve", "--%s %s stays closed: OpenTelemetry is not built yet", option, value);
+}
+
+static enum status open_network(struct server *s, struct err *err)
+{
+    enum status st = http_new(&s->settings.http, &s->http, err);
+    if (st != ST_OK)
+        return st;
+    s->ingest = ingest_start(s->store, &s->settings.ingest);
+    s->api = api_new(&(struct api_parts){ .http = s->http, .ingest = s->ingest, .store = s->store, .account = s->account, .version = TW_VERSION,
+                                          .commit = TW_COMMIT });
+    struct str listen = str_of(s->settings.serve.listen);
+    st = http_listen(s->http, listen, api_handler(s->api), &s->port, err);
+    size_t colon = listen.n;
+    while (colon > 0 && listen.p[colon - 1] != ':')
+        colon--;
+    s->host = str_sub(listen, 0, colon ? colon - 1 : 0);
+    note_closed_port("otlp-http", s->settings.serve.otlp_http);
+    note_closed_port("otlp-grpc", s->settings.serve.otlp_grpc);
+    return st;
+}
+
+static void close_all(struct server *s)
+{
+    if (s->http)
+        http_drain(s->http, clock_mono_ns() + s->settings.serve.drain);
+    ingest_stop(s->ingest);
+    http_free(s->http);
+    api_free(s->api);
+    account_close(s->account);
+    store_close(s->store);
+    arena_free(s->arena);
+}
+
+/* ---- running -------------------------------------------------------------------------------------------------------- */
+
+/* Threads started later inherit the mask, so that only this one sees the signals. */
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void run_until_signal(struct server *s, const sigset_t *set)
+{
+    int got = 0;
+    api_ready(s->api);
+    printf("tracewell ready http://%.*s:%u\n", STR_ARG(s->host), s->port);
+    fflush(stdout);
+    sigwait(set, &got);
+    log_info("serve", "%s: draining", got == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+int command_serve(int argc, char **argv)
+{
+    struct server s = { .arena = arena_new() };
+    struct err err = { 0 };
+    sigset_t set;
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            serve_help(&s.settings);
+            arena_free(s.arena);
+            return 0;
+        }
+    if (read_settings(&s, argc, argv, &err) != ST_OK) {
+        arena_free(s.arena);
+        say(&err);
+        return 2;
+    }
+    block_signals(&set);
+    enum status st = open_data(&s, &err);
+    if (st == ST_OK)
+        st = open_network(&s, &err);
+    if (st == ST_OK)
+        run_until_signal(&s, &set);
+    close_all(&s);
+    return st == ST_OK ? 0 : say(&err);
+}
