@@ -67,6 +67,9 @@ uint32_t merge__hash(struct str s)
 const struct cell *merge__cells(const struct state *s, unsigned column, size_t *n)
 {
     size_t i = 0, from;
+    *n = 0;
+    if (!s->n_cells)
+        return NULL;
     while (i < s->n_cells && s->cells[i].column < column)
         i++;
     for (from = i; i < s->n_cells && s->cells[i].column == column; i++)

@@ -121,9 +121,9 @@ static int note_log_size(void *ctx, sqlite3 *db, const char *name, int pages)
 static void sqlite_maintain(struct driver *d)
 {
     struct sqlite *q = sqlite_of(d);
-    if (q->writing || q->wal_pages < CHECKPOINT_PAGES)
-        return;
     bool restart = (int64_t)q->wal_pages * q->page_size > q->o.store_wal_limit;
+    if (q->writing || (!restart && q->wal_pages < CHECKPOINT_PAGES))
+        return;
     int in_log = 0, done = 0;
     if (restart)
         sqlite3_busy_timeout(q->writer.db, 20);

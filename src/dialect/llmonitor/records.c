@@ -1,0 +1,111 @@
+/*
+ * Records: what people make and edit in Lunary beside runs. A record is a row of kind "template", "dataset", ... with a name (its slug),
+ * a parent, a place and a JSON body. Edits come one at a time, so a body is read, changed and written whole.
+ */
+#include "dialect/llmonitor/llmonitor_priv.h"
+
+struct ask *llmonitor__find_records(struct call *c, const char *kind)
+{
+    struct ask *ask = call_find(c, RECORD);
+    ask->query.order = BY_SEQ;
+    ask->query.descending = false;
+    ask->query.limit = LLMONITOR_RECORDS_MAX;
+    ask->query.with = WITH_PAYLOAD;
+    filter_value(c->arena, query_add(c->arena, &ask->query, ON_SCOPE, IS_IN), str_of(kind));
+    return ask;
+}
+
+struct ask *llmonitor__find_parts(struct call *c, const char *kind, struct str parent_id)
+{
+    struct ask *ask = llmonitor__find_records(c, kind);
+    (void)llmonitor__filter_in(c->arena, &ask->query, RECORD_parent_id, parent_id);
+    return ask;
+}
+
+struct ask *llmonitor__get_record(struct call *c, const char *kind, struct str id)
+{
+    return call_get(c, RECORD, str_of(kind), id, WITH_PAYLOAD);
+}
+
+struct event *llmonitor__put_record(struct call *c, struct batch *b, const char *kind, struct str id)
+{
+    return event_new(b, PROFILE_EDIT_RECORD, c->caller->project, str_of(kind), id, TIME_NONE);
+}
+
+struct json llmonitor__record_body(struct call *c, const struct row *r)
+{
+    return llmonitor__parse(c->arena, row_text(r, RECORD_body));
+}
+
+int64_t llmonitor__record_time(const struct row *r)
+{
+    int64_t ns = row_time(r, RECORD_time_ns);
+    return ns == TIME_NONE ? r->created_ns : ns;
+}
+
+static bool is_named(const char *const *names, struct str key)
+{
+    for (; *names; names++)
+        if (str_is(key, *names))
+            return true;
+    return false;
+}
+
+struct str llmonitor__patched_body(struct call *c, const struct row *old, struct json patch, const char *const *names)
+{
+    struct json body = old ? llmonitor__record_body(c, old) : JSON_NONE, v;
+    struct str key;
+    struct buf out;
+    buf_init(&out, 0);
+    struct jw w = jw_of(&out);
+    jw_obj(&w);
+    for (struct json_iter it = json_iter(body); json_next(&it, &key, &v);)
+        if (!is_named(names, key) || json_type(json_get(patch, key)) == JSON_ABSENT) {
+            jw_key_str(&w, key);
+            jw_value(&w, v);
+        }
+    for (; *names; names++)
+        if (json_type(json_key(patch, *names)) != JSON_ABSENT) {
+            jw_key(&w, *names);
+            jw_value(&w, json_key(patch, *names));
+        }
+    jw_obj_end(&w);
+    struct str text = arena_dup(c->arena, buf_str(&out));
+    buf_fini(&out);
+    return text;
+}
+
+enum status llmonitor__text_member(struct json body, const char *name, bool needed, struct str *out, struct err *err)
+{
+    struct json v = json_key(body, name);
+    *out = json_str(v);
+    if (needed ? !json_is_str(v) : json_is_set(v) && !json_is_str(v))
+        return err_at(err, ST_UNPROCESSABLE, name, "must be a string, got %s", json_type_name(json_type(v)));
+    return ST_OK;
+}
+
+enum status llmonitor__bool_member(struct json body, const char *name, bool none, bool *out, struct err *err)
+{
+    struct json v = json_key(body, name);
+    *out = json_is_set(v) ? json_bool(v) : none;
+    if (json_is_set(v) && json_type(v) != JSON_BOOL)
+        return err_at(err, ST_UNPROCESSABLE, name, "must be a boolean, got %s", json_type_name(json_type(v)));
+    return ST_OK;
+}
+
+enum status llmonitor__need_record(struct call *c, const char *kind, const char *sentence, struct err *err)
+{
+    if (c->round > 0)
+        return ask_row(c, 0) ? ST_OK : err_set(err, ST_NOT_FOUND, "%s", sentence);
+    (void)llmonitor__get_record(c, kind, c->params[0]);
+    c->again = true;
+    return ST_OK;
+}
+
+/* A route that writes and then reads back what it made is an edit, and an edit has an ask. */
+enum status llmonitor__no_ask(struct call *c, struct err *err)
+{
+    (void)c;
+    (void)err;
+    return ST_OK;
+}
