@@ -152,6 +152,18 @@ static struct str enum_text(const struct row *r, unsigned column)
     return v < 0 ? STR_NONE : str_of(score_source_name((enum score_source)v));
 }
 
+/* A list: is any of its items in values? */
+static bool match_list(const struct filter *f, struct json list)
+{
+    struct json item;
+    bool any = false;
+    if (f->compare != IS_IN && f->compare != IS_NOT_IN)
+        return is_filled(list) && f->compare == IS_SET;
+    for (struct json_iter it = json_iter(list); json_next(&it, NULL, &item);)
+        any = any || text_in(f, json_str(item));
+    return any == (f->compare == IS_IN);
+}
+
 static bool match_column(const struct matching *m, const struct filter *f, const struct row *r)
 {
     size_t n;
@@ -168,7 +180,9 @@ static bool match_column(const struct matching *m, const struct filter *f, const
             return compare_text(f, column->type == TYPE_BOOL && v->kind == V_INT ? (v->i ? STR("true") : STR("false")) : STR_NONE);
         return v->kind == V_INT ? compare_number(f, (double)v->i) : f->compare == IS_NOT_IN;
     case TYPE_JSON:
-        if (column->kind == KIND_TAGS || f->compare != IS_SET)
+        if (column->kind == KIND_TAGS)
+            return match_list(f, parsed(m, row_text(r, f->column)));
+        if (f->compare != IS_SET)
             return compare_json(m, f, parsed(m, row_text(r, f->column)));
         return v->kind != V_NULL;
     default: return compare_text(f, column_text(r, f->column));

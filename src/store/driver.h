@@ -61,6 +61,8 @@ struct driver_ops {
      * when every row visited is a match and no other is, so query_match() need not be asked. */
     enum status (*scan_query)(struct driver *d, struct reader *rd, struct arena *a, const struct query *q, row_visitor *visit, void *ctx,
                               bool *exact, struct err *err);
+    /* How many rows match, without visiting them. *exact false: the driver cannot tell, visit and decide. NULL: it never can. */
+    enum status (*count_query)(struct driver *d, struct reader *rd, const struct query *q, int64_t *n, bool *exact, struct err *err);
     int64_t (*commit_number)(struct driver *d, struct reader *rd);
     void (*close)(struct driver *d);
 };

@@ -135,7 +135,13 @@ static enum status count_all(struct finding *f, int64_t *total)
     q.with = 0;
     struct finding c = { .view = f->view, .a = f->a, .scratch = arena_new(), .q = &q, .needs = f->needs, .counting = true, .err = f->err };
     const struct driver_ops *ops = f->view.s->driver->ops;
-    enum status st = ops->scan_query(f->view.s->driver, f->view.rd, c.scratch, &q, visit, &c, &c.exact, f->err);
+    bool counted = false;
+    enum status st = ops->count_query ? ops->count_query(f->view.s->driver, f->view.rd, &q, total, &counted, f->err) : ST_OK;
+    if (st != ST_OK || counted) {
+        arena_free(c.scratch);
+        return st;
+    }
+    st = ops->scan_query(f->view.s->driver, f->view.rd, c.scratch, &q, visit, &c, &c.exact, f->err);
     arena_free(c.scratch);
     *total = c.matches;
     return st == ST_OK ? c.st : st;

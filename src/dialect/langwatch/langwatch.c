@@ -187,7 +187,7 @@ enum status langwatch__fail_malformed(struct call *c, struct err *err)
     jw_kv_cstr(&w, "code", "invalid_json");
     jw_key(&w, "meta");
     jw_obj(&w);
-    jw_kv_str(&w, "message", arena_printf(c->arena, "%s (line %zu, column %zu)", fault.text, fault.line, fault.column));
+    jw_kv_cstr(&w, "message", fault.text);
     jw_kv_i64(&w, "line", (int64_t)fault.line);
     jw_kv_i64(&w, "column", (int64_t)fault.column);
     jw_obj_end(&w);

@@ -6,15 +6,18 @@
 
 #include <stdlib.h>
 
+#define DELETED_USER "deleted_user"
+
 /* ---- GET /v1/external-users ---- */
 
 /*
  * Users whom an LLMonitor event named have a row. Those of other dialects are only named by their traces; they follow behind the rows.
- * Rounds: the rows of the page and the names in traces (by cost: all rows, all costs); which names have a row; costs of the page.
+ * Rounds: the rows of the page and the names in traces (by cost: all rows, all costs); which names have a row or were deleted, for the
+ * traces of a deleted user still name it; costs of the page.
  */
 struct users_state {
     int64_t limit, page;
-    size_t users, names, known, costs; /* questions; SIZE_MAX: not asked */
+    size_t users, names, known, deleted, costs; /* questions; SIZE_MAX: not asked */
     bool by_cost;
     struct entry *entries; size_t n_entries; /* the page */
     size_t n_others;                         /* names without a row, in all */
@@ -83,19 +86,29 @@ static void ask_first(struct call *c, struct users_state *s)
     names->query.limit = LLMONITOR_LOOKUP_MAX;
 }
 
+/* Those of the names that some row has for an id, in order. */
+static size_t ask_named(struct call *c, enum entity e, const char *kind, const struct ask *names)
+{
+    struct str *values = names->values;
+    size_t n = names->n_values;
+    struct ask *ask = call_find(c, e);
+    ask->query.limit = n;
+    ask->query.order = BY_ID;
+    ask->query.descending = false;
+    if (kind)
+        filter_value(c->arena, query_add(c->arena, &ask->query, ON_SCOPE, IS_IN), str_of(kind));
+    struct filter *f = query_add(c->arena, &ask->query, ON_ID, IS_IN);
+    for (size_t i = 0; i < n; i++)
+        filter_value(c->arena, f, values[i]);
+    return c->n_asks - 1;
+}
+
 static bool ask_known(struct call *c, struct users_state *s)
 {
     if (c->asks[s->names].n_values == 0)
         return false;
-    struct ask *ask = call_find(c, USER);
-    const struct ask *names = &c->asks[s->names];
-    s->known = c->n_asks - 1;
-    ask->query.limit = names->n_values;
-    ask->query.order = BY_ID;
-    ask->query.descending = false;
-    struct filter *f = query_add(c->arena, &ask->query, ON_ID, IS_IN);
-    for (size_t i = 0; i < names->n_values; i++)
-        filter_value(c->arena, f, names->values[i]);
+    s->known = ask_named(c, USER, NULL, &c->asks[s->names]);
+    s->deleted = ask_named(c, RECORD, DELETED_USER, &c->asks[s->names]);
     return true;
 }
 
@@ -107,20 +120,29 @@ static void add_entry(struct call *c, struct users_state *s, size_t *cap, struct
     s->entries[s->n_entries++] = (struct entry){ .id = id, .row = row };
 }
 
-/* The rows, then the names without one: both lists of names are in order. */
+/* Is `name` among the rows? Both are in order, so the place in the rows only moves on. */
+static bool is_among(const struct call *c, size_t asked, struct str name, size_t *at)
+{
+    if (asked == SIZE_MAX)
+        return false;
+    const struct ask *ask = &c->asks[asked];
+    while (*at < ask->n && str_cmp(ask->rows[*at].id, name) < 0)
+        ++*at;
+    return *at < ask->n && str_eq(ask->rows[*at].id, name);
+}
+
+/* The rows, then the names without one. */
 static void gather_entries(struct call *c, struct users_state *s)
 {
-    const struct ask *users = &c->asks[s->users], *names = &c->asks[s->names], *known = s->known == SIZE_MAX ? NULL : &c->asks[s->known];
+    const struct ask *users = &c->asks[s->users], *names = &c->asks[s->names];
     struct str search = call_query(c, "search");
-    size_t cap = 0, k = 0;
+    size_t cap = 0, known = 0, deleted = 0;
     for (size_t i = 0; i < users->n; i++)
         add_entry(c, s, &cap, users->rows[i].id, &users->rows[i]);
     for (size_t i = 0; i < names->n_values; i++) {
         struct str name = names->values[i];
-        while (known && k < known->n && str_cmp(known->rows[k].id, name) < 0)
-            k++;
-        bool has_row = known && k < known->n && str_eq(known->rows[k].id, name);
-        if (has_row || (search.n > 0 && str_find(name, search) == SIZE_MAX))
+        bool done = is_among(c, s->known, name, &known) || is_among(c, s->deleted, name, &deleted);
+        if (done || (search.n > 0 && str_find(name, search) == SIZE_MAX))
             continue;
         add_entry(c, s, &cap, name, NULL);
         s->n_others++;
@@ -203,7 +225,7 @@ enum status llmonitor__users_ask(struct call *c, struct err *err)
     (void)err;
     if (!s) {
         c->state = s = arena_alloc(c->arena, sizeof(*s));
-        *s = (struct users_state){ .known = SIZE_MAX, .costs = SIZE_MAX, .by_cost = str_is(call_query(c, "sortField"), "cost") };
+        *s = (struct users_state){ .known = SIZE_MAX, .deleted = SIZE_MAX, .costs = SIZE_MAX, .by_cost = str_is(call_query(c, "sortField"), "cost") };
         ask_first(c, s);
         c->again = true;
         return ST_OK;
@@ -249,12 +271,15 @@ void llmonitor__users_reply(struct call *c, struct reply *r)
 
 enum status llmonitor__user_ask(struct call *c, struct err *err)
 {
-    if (c->round > 0)
-        return ask_row(c, 0) || c->asks[1].n > 0 ? ST_OK : err_set(err, ST_NOT_FOUND, "User not found");
+    if (c->round > 0) {
+        bool named = c->asks[1].n > 0 && !ask_row(c, 2);
+        return ask_row(c, 0) || named ? ST_OK : err_set(err, ST_NOT_FOUND, "User not found");
+    }
     (void)call_get(c, USER, STR_NONE, c->params[0], 0);
     struct ask *trace = call_find(c, TRACE);
     trace->query.limit = 1;
     (void)llmonitor__filter_in(c->arena, &trace->query, TRACE_user_id, c->params[0]);
+    (void)llmonitor__get_record(c, DELETED_USER, c->params[0]);
     c->again = true;
     return ST_OK;
 }
@@ -270,8 +295,10 @@ void llmonitor__user_reply(struct call *c, struct reply *r)
 
 enum status llmonitor__user_remove(struct call *c, struct batch *b, struct err *err)
 {
-    (void)err;
+    if (!str_is_id(c->params[0]))
+        return err_set(err, ST_NOT_FOUND, "User not found");
     batch_remove(b, c->caller->project, USER, STR_NONE, c->params[0]);
+    event_set_int(llmonitor__put_record(c, b, DELETED_USER, c->params[0]), RECORD_time_ns, c->now_ns);
     return ST_OK;
 }
 

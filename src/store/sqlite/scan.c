@@ -239,7 +239,8 @@ static enum status prepare(struct plan *p, const struct candidates *found, sqlit
     buf_init(&order, 0);
     sort_key(p, &key);
     buf_add_char(&key, 0);
-    bool sorted = key.n > 1;
+    bool sorted = key.n > 1 && !p->counting;
+    buf_add_cstr(&text, p->counting ? "SELECT count(*) FROM (" : "");
     if (sorted && p->q->after.set)
         add_cursor(p, key.p);
     if (sorted)
@@ -252,6 +253,7 @@ static enum status prepare(struct plan *p, const struct candidates *found, sqlit
         from_plain(p->q->entity, &text);
     buf_add_str(&text, buf_str(&p->where));
     buf_add_str(&text, buf_str(&order));
+    buf_add_cstr(&text, p->counting ? ")" : "");
     enum status st = conn__prepare(p->c, buf_str(&text), s, err);
     int at = 1;
     if (st == ST_OK && found->found) {
@@ -296,24 +298,50 @@ static enum status run(struct plan *p, struct arena *a, sqlite3_stmt *s, row_vis
     return st;
 }
 
+/* From a query to its statement; the caller finalizes *s, and ends the plan. */
+static enum status plan_query(struct plan *p, struct candidates *found, sqlite3_stmt **s, struct err *err)
+{
+    const struct query *q = p->q;
+    buf_init(&p->where, 0);
+    enum status st = q->negate ? ST_OK : find_candidates(p, q->filters, q->n_filters, q->entity, found, err);
+    p->listed = !found->found;
+    if (st == ST_OK)
+        st = plan__filters(p, err);
+    return st == ST_OK && (p->exact || !p->counting) ? prepare(p, found, s, err) : st;
+}
+
+static void plan_end(struct plan *p, struct candidates *found, sqlite3_stmt *s)
+{
+    sqlite3_finalize(s);
+    mem_free(found->numbers);
+    buf_fini(&p->where);
+    arena_free(p->arena);
+}
+
 enum status scan__query(struct conn *c, struct arena *a, const struct query *q, row_visitor *visit, void *ctx, bool *exact, struct err *err)
 {
     struct plan p = { .c = c, .q = q, .arena = arena_new() };
     struct candidates found = { 0 };
     sqlite3_stmt *s = NULL;
-    buf_init(&p.where, 0);
-    enum status st = q->negate ? ST_OK : find_candidates(&p, q->filters, q->n_filters, q->entity, &found, err);
-    p.listed = !found.found;
-    if (st == ST_OK)
-        st = plan__filters(&p, err);
-    if (st == ST_OK)
-        st = prepare(&p, &found, &s, err);
+    enum status st = plan_query(&p, &found, &s, err);
     *exact = p.exact;
     if (st == ST_OK)
         st = run(&p, a, s, visit, ctx, err);
-    sqlite3_finalize(s);
-    mem_free(found.numbers);
-    buf_fini(&p.where);
-    arena_free(p.arena);
+    plan_end(&p, &found, s);
+    return st;
+}
+
+/* Only what SQL can decide alone is counted here; *exact says whether it was. */
+enum status scan__count(struct conn *c, const struct query *q, int64_t *n, bool *exact, struct err *err)
+{
+    struct plan p = { .c = c, .q = q, .arena = arena_new(), .counting = true };
+    struct candidates found = { 0 };
+    sqlite3_stmt *s = NULL;
+    bool row = false;
+    enum status st = plan_query(&p, &found, &s, err);
+    *exact = st == ST_OK && p.exact;
+    if (*exact && (st = conn__step(c, s, &row, err)) == ST_OK && row)
+        *n = sqlite3_column_int64(s, 0);
+    plan_end(&p, &found, s);
     return st;
 }

@@ -294,6 +294,11 @@ static enum status sqlite_scan_query(struct driver *d, struct reader *rd, struct
     return scan__query(conn_of(d, rd), a, q, visit, ctx, exact, err);
 }
 
+static enum status count_query(struct driver *d, struct reader *rd, const struct query *q, int64_t *n, bool *exact, struct err *err)
+{
+    return scan__count(conn_of(d, rd), q, n, exact, err);
+}
+
 /* ---- open and close ------------------------------------------------------------------------------------------------- */
 
 static void sqlite_close(struct driver *d)
@@ -337,6 +342,7 @@ static const struct driver_ops sqlite_ops = {
     .scan_observation_id = sqlite_scan_observation_id,
     .scan_link = sqlite_scan_link,
     .scan_query = sqlite_scan_query,
+    .count_query = count_query,
     .commit_number = sqlite_commit_number,
     .close = sqlite_close,
 };

@@ -234,6 +234,7 @@ struct plan {
     bool listed; /* keys come from a list by start `a`, not from candidates */
     bool exact;  /* every filter is in `where` */
     struct arena *arena;
+    bool counting; /* no order, no cursor: only how many */
 };
 MUST_CHECK enum status plan__filters(struct plan *p, struct err *err);
 void plan__text(struct plan *p, struct str s); /* appends "?" and the value */
@@ -243,6 +244,7 @@ const char *plan__start(const struct plan *p); /* SQL of what query_compare() ca
 
 MUST_CHECK enum status scan__query(struct conn *c, struct arena *a, const struct query *q, row_visitor *visit, void *ctx, bool *exact,
                                    struct err *err);
+enum status scan__count(struct conn *c, const struct query *q, int64_t *n, bool *exact, struct err *err);
 
 /* ---- schema.c ------------------------------------------------------------------------------------------------------- */
 
