@@ -21,11 +21,12 @@
 
 #include "base/clock.h"
 
-#define THROW_AWAY_NS    (2 * NS_PER_S)
-#define THROW_AWAY_S     2u
-#define THROW_AWAY_LEAST ((int64_t)1 << 20) /* for limits that are smaller, so that their clients keep the connection */
-#define RESERVE_MOST     ((size_t)1 << 20)  /* on the word of a Content-Length alone */
-#define SLICE            ((size_t)16 * 1024)
+#define THROW_AWAY_NS (2 * NS_PER_S)
+#define THROW_AWAY_S  2u
+#define THROW_AWAY_LEAST \
+    ((int64_t)1 << 20) /* for limits that are smaller, so that their clients keep the connection */
+#define RESERVE_MOST ((size_t)1 << 20) /* on the word of a Content-Length alone */
+#define SLICE        ((size_t)16 * 1024)
 
 /* ---- http_inflight_bytes ---- */
 
@@ -125,7 +126,8 @@ static enum status check_declared(struct request *r, struct err *err)
     int64_t inflight = atomic_load(&r->http->metrics.inflight);
     int64_t bound = r->http->options.http_inflight_bytes;
     if (!encoding_parse(http_header_get(&r->pub, "content-encoding"), &r->encoding))
-        return err_set(err, ST_MEDIA, "the content encoding \"%.*s\" is not known here; use gzip, deflate, zstd or identity",
+        return err_set(err, ST_MEDIA,
+            "the content encoding \"%.*s\" is not known here; use gzip, deflate, zstd or identity",
             STR_ARG(http_header_get(&r->pub, "content-encoding")));
     if (r->declared > r->pub.body_limit)
         return err_set(err, ST_TOO_LARGE, "the body is %lld bytes long, and this path takes at most %lld",

@@ -41,15 +41,16 @@ static struct str lower_case(struct arena *a, struct str s)
 }
 
 /* Everything is copied, for a request can outlive its connection. */
-static enum MHD_Result add_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n, const char *value,
-    size_t value_n)
+static enum MHD_Result add_header(
+    void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n, const char *value, size_t value_n)
 {
     struct header_sink *sink = cls;
     struct http_request *pub = &sink->r->pub;
     struct str text = value ? str_trim((struct str){ value, value_n }) : STR("");
     pub->headers = arena_grow(pub->arena, pub->headers, &sink->cap, pub->n_headers + 1, sizeof *pub->headers);
     pub->headers[pub->n_headers++] =
-        (struct http_header){ lower_case(pub->arena, (struct str){ name, name_n }), arena_dup(pub->arena, text) };
+        (struct http_header){ lower_case(pub->arena, (struct str){ name, name_n }),
+            arena_dup(pub->arena, text) };
     return MHD_YES;
 }
 
@@ -92,7 +93,6 @@ static struct request *new_request(struct MHD_Connection *mhd, const char *metho
     return r;
 }
 
-/* `requests` goes last: http_free() may be waiting for it. */
 static void free_request(struct request *r)
 {
     struct http *h = r->http;
@@ -242,8 +242,8 @@ static enum MHD_Result begin(struct request *r)
     return r->refusal && r->has_body && asks ? answer_refused(r) : MHD_YES;
 }
 
-static enum MHD_Result on_access(void *cls, struct MHD_Connection *mhd, const char *url, const char *method, const char *version,
-    const char *data, size_t *n, void **context)
+static enum MHD_Result on_access(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+    const char *version, const char *data, size_t *n, void **context)
 {
     struct request *r = *context;
     if (!r) {
@@ -258,7 +258,8 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *mhd, const ch
     return r->handed ? step(r) : hand(r);
 }
 
-static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode how)
+static void on_completed(
+    void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode how)
 {
     struct request *r = *context;
     *context = NULL;
@@ -288,9 +289,11 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *s)
 
 static void name_peer(struct MHD_Connection *mhd, char out[INET6_ADDRSTRLEN])
 {
-    const struct sockaddr *peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    const struct sockaddr *peer =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
     if (peer->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, out, INET6_ADDRSTRLEN);
+        inet_ntop(
+            AF_INET, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, out, INET6_ADDRSTRLEN);
     } else if (peer->sa_family == AF_INET6) {
         const struct in6_addr *ip = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
         if (IN6_IS_ADDR_V4MAPPED(ip))
@@ -300,7 +303,8 @@ static void name_peer(struct MHD_Connection *mhd, char out[INET6_ADDRSTRLEN])
     }
 }
 
-static void on_connection(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode what)
+static void on_connection(
+    void *cls, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode what)
 {
     struct io *io = cls;
     struct connection *c = *context;
@@ -339,10 +343,12 @@ struct MHD_Daemon *http__daemon_start(struct io *io)
 {
     const struct http_options *o = &io->http->options;
     /* Everything happens on one thread, so the daemon needs no channel of its own to be woken through. */
-    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG | (MHD_ALLOW_SUSPEND_RESUME & ~MHD_USE_ITC);
-    return MHD_start_daemon(flags, 0, NULL, NULL, on_access, NULL, /* the logger first: it serves the others */
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG |
+                     (MHD_ALLOW_SUSPEND_RESUME & ~MHD_USE_ITC);
+    return MHD_start_daemon(flags, 0, NULL, NULL, on_access,
+        NULL, /* the logger first: it serves the others */
         MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, io, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_TIMEOUT, http__idle_s(io->http),
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->http_connections, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_CONNECTION_TIMEOUT,
+        http__idle_s(io->http), MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->http_connections, MHD_OPTION_END);
 }

@@ -36,28 +36,32 @@ extern const size_t http_metric_count;
 
 struct http;
 
-struct http_header { struct str name, value; };
+struct http_header {
+    struct str name, value;
+};
 
 struct http_request {
-    struct arena *arena;      /* freed when the reply has gone out */
-    struct str method;        /* "GET" */
-    struct str target;        /* as received: path and query, escapes kept */
-    struct http_header *headers; size_t n_headers; /* names lower-case, values trimmed */
-    struct str body;          /* whole and inflated; valid until http_send() */
-    struct str remote;        /* address of the peer */
-    struct str id;            /* X-Request-ID: the client's (1 to 128 visible ASCII) or a new UUID */
-    int64_t received_ns;      /* wall clock at the end of the headers */
-    int64_t body_limit;       /* set by `begin`; as sent and inflated */
-    struct str note;          /* the handler may name who answered, for the access log */
-    void *user;               /* the handler's own */
+    struct arena *arena; /* freed when the reply has gone out */
+    struct str method;   /* "GET" */
+    struct str target;   /* as received: path and query, escapes kept */
+    struct http_header *headers;
+    size_t n_headers;    /* names lower-case, values trimmed */
+    struct str body;     /* whole and inflated; valid until http_send() */
+    struct str remote;   /* address of the peer */
+    struct str id;       /* X-Request-ID: the client's (1 to 128 visible ASCII) or a new UUID */
+    int64_t received_ns; /* wall clock at the end of the headers */
+    int64_t body_limit;  /* set by `begin`; as sent and inflated */
+    struct str note;     /* the handler may name who answered, for the access log */
+    void *user;          /* the handler's own */
 };
 
 struct http_reply {
     int status;
     const char *content_type; /* NULL: none */
-    struct http_header headers[24]; size_t n_headers;
-    struct str body;          /* must live until http_send() returns (it is copied or moved) */
-    struct buf *move;         /* instead of body: the bytes move out of this buf without a copy */
+    struct http_header headers[24];
+    size_t n_headers;
+    struct str body;  /* must live until http_send() returns (it is copied or moved) */
+    struct buf *move; /* instead of body: the bytes move out of this buf without a copy */
 };
 
 /* What the reply of `begin` and `error` points to lives until `finish`: it is in r->arena or a literal, also the buf of `move`. */
@@ -79,7 +83,8 @@ struct http_handler {
 MUST_CHECK enum status http_new(const struct http_options *o, struct http **out, struct err *err);
 /* Listen on "host:port", "[::1]:port"; port 0 picks a free one, an empty host is 127.0.0.1. *port gets the real one.
  * ST_CONFLICT: taken by another program. ST_INVALID, ST_FORBIDDEN, ST_IO: the sentence tells. The handler is copied. */
-MUST_CHECK enum status http_listen(struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err);
+MUST_CHECK enum status http_listen(
+    struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err);
 /* Stop taking connections and requests (new requests: 503, Connection: close), wait until running ones are answered or
  * `until_mono_ns`. */
 void http_drain(struct http *h, int64_t until_mono_ns);

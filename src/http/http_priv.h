@@ -109,12 +109,12 @@ struct request {
 
     /* (I/O) */
     struct MHD_Connection *mhd;
-    bool handed;    /* a handler owns it, or did */
-    bool settled;   /* see step() in connection.c */
+    bool handed;  /* a handler owns it, or did */
+    bool settled; /* see step() in connection.c */
     bool suspended;
-    bool ready;     /* the reply is there */
-    bool answered;  /* queued with libmicrohttpd, or written past it */
-    bool lost;      /* the connection ended while a handler owned the request */
+    bool ready;    /* the reply is there */
+    bool answered; /* queued with libmicrohttpd, or written past it */
+    bool lost;     /* the connection ended while a handler owned the request */
     int64_t started_mono_ns;
 
     /* The body, while it comes in: body.c. */
@@ -148,7 +148,8 @@ static inline unsigned http__idle_s(const struct http *h)
 }
 
 /* listen.c */
-MUST_CHECK enum status http__listener_open(struct listener *l, struct str address, uint16_t *port, struct err *err);
+MUST_CHECK enum status http__listener_open(
+    struct listener *l, struct str address, uint16_t *port, struct err *err);
 void http__listener_start(struct listener *l);
 void http__listener_stop_accepting(struct listener *l);
 void http__listener_close(struct listener *l);

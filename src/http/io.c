@@ -89,7 +89,8 @@ static int may_sleep_ms(struct io *io)
 
 static void sleep_for(struct io *io, int ms)
 {
-    struct pollfd fds[] = { { .fd = io->wake_fd, .events = POLLIN }, { .fd = io->epoll_fd, .events = POLLIN } };
+    struct pollfd fds[] = { { .fd = io->wake_fd, .events = POLLIN },
+        { .fd = io->epoll_fd, .events = POLLIN } };
     uint64_t count;
     atomic_store(&io->asleep, true);
     if (!atomic_load(&io->mail) && !atomic_load(&io->stop))

@@ -31,7 +31,8 @@ struct endpoint {
 
 static enum status bad_address(struct str address, struct err *err)
 {
-    return err_set(err, ST_INVALID, "\"%.*s\" is no address to listen on; write HOST:PORT, as in 127.0.0.1:8585 or [::1]:8585",
+    return err_set(err, ST_INVALID,
+        "\"%.*s\" is no address to listen on; write HOST:PORT, as in 127.0.0.1:8585 or [::1]:8585",
         STR_ARG(address));
 }
 
@@ -74,11 +75,13 @@ static enum status cannot_listen(struct str address, int error, struct err *err)
             "the address %.*s is taken by another program; stop that one, or listen on another port (port 0 picks a free one)",
             STR_ARG(address));
     case EACCES:
-        return err_set(err, ST_FORBIDDEN, "this user may not listen on %.*s; ports below 1024 need a privilege, 8585 does not",
+        return err_set(err, ST_FORBIDDEN,
+            "this user may not listen on %.*s; ports below 1024 need a privilege, 8585 does not",
             STR_ARG(address));
     case EADDRNOTAVAIL:
         return err_set(err, ST_INVALID,
-            "this machine has no address %.*s; 127.0.0.1 is itself, 0.0.0.0 and [::] are all its addresses", STR_ARG(address));
+            "this machine has no address %.*s; 127.0.0.1 is itself, 0.0.0.0 and [::] are all its addresses",
+            STR_ARG(address));
     default: return err_set(err, ST_IO, "cannot listen on %.*s: %s", STR_ARG(address), strerror(error));
     }
 }
@@ -102,27 +105,34 @@ static int bind_socket(int fd, const struct addrinfo *at)
 
 static uint16_t bound_port(int fd)
 {
-    struct sockaddr_storage at = { 0 };
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } at = { .v6 = { 0 } };
     socklen_t n = sizeof at;
-    if (getsockname(fd, (struct sockaddr *)&at, &n) < 0)
+    if (getsockname(fd, &at.any, &n) < 0)
         return 0;
-    return ntohs(
-        at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port : ((struct sockaddr_in *)&at)->sin_port);
+    return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
 enum status http__listener_open(struct listener *l, struct str address, uint16_t *port, struct err *err)
 {
     struct endpoint e;
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV
+    };
     struct addrinfo *found = NULL;
     enum status st = parse_address(address, &e, err);
     if (st != ST_OK)
         return st;
     int wrong = getaddrinfo(e.host, e.port, &hints, &found);
     if (wrong)
-        return err_set(err, ST_INVALID, "\"%s\" names no address of this machine: %s", e.host, gai_strerror(wrong));
-    l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int error = l->fd < 0 ? errno : bind_socket(l->fd, found);
+        return err_set(
+            err, ST_INVALID, "\"%s\" names no address of this machine: %s", e.host, gai_strerror(wrong));
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int error = fd < 0 ? errno : bind_socket(fd, found);
+    l->fd = fd;
     freeaddrinfo(found);
     if (error)
         return cannot_listen(address, error, err);

@@ -36,18 +36,20 @@ static int escape_value(struct str s, size_t i)
 /* RFC 3986, 2.3: these mean the same escaped and plain. */
 static bool is_unreserved(int c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-        c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 static enum status bad_escape(struct str path, size_t at, struct err *err)
 {
     bool nul = escape_value(path, at) == 0;
     struct str piece = str_sub(path, at, 3);
-    enum status st = nul ? err_set(err, ST_INVALID, "the path holds %%00 at byte %zu; a zero byte is not allowed there", at)
-                         : err_set(err, ST_INVALID,
-                               "the path has the broken escape \"%.*s\" at byte %zu; a percent sign is written %%25",
-                               STR_ARG(piece), at);
+    enum status st =
+        nul ? err_set(
+                  err, ST_INVALID, "the path holds %%00 at byte %zu; a zero byte is not allowed there", at)
+            : err_set(err, ST_INVALID,
+                  "the path has the broken escape \"%.*s\" at byte %zu; a percent sign is written %%25",
+                  STR_ARG(piece), at);
     if (err)
         err->offset = at;
     return st;
@@ -120,8 +122,8 @@ static struct str cut_signal(struct str *path)
 
 static bool is_langwatch_base(struct str base)
 {
-    static const char *const bases[] = { "/api/otel", "/api/collector", "/api/collector/api", "/api/collector/otel",
-        "/api/collector/api/otel" };
+    static const char *const bases[] = { "/api/otel", "/api/collector", "/api/collector/api",
+        "/api/collector/otel", "/api/collector/api/otel" };
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++)
         if (str_is(base, bases[i]))
             return true;
@@ -154,9 +156,9 @@ static struct str signal_path(struct arena *a, struct str path)
 /* RFC 9112, 3.2.2: a server takes "GET http://host/path" too. */
 static struct str drop_origin(struct str target)
 {
-    size_t scheme = str_eq_nocase(str_sub(target, 0, 7), STR("http://")) ? 7
-        : str_eq_nocase(str_sub(target, 0, 8), STR("https://"))          ? 8
-                                                                         : 0;
+    size_t scheme = str_eq_nocase(str_sub(target, 0, 7), STR("http://"))    ? 7
+                    : str_eq_nocase(str_sub(target, 0, 8), STR("https://")) ? 8
+                                                                            : 0;
     if (scheme == 0)
         return target;
     size_t end = scheme;
@@ -237,7 +239,8 @@ void query_pairs(struct arena *a, struct str query, struct path_pair **out, size
         size_t equals = str_find_char(piece, '=');
         struct str value = equals == SIZE_MAX ? STR("") : str_sub(piece, equals + 1, SIZE_MAX);
         pairs = arena_grow(a, pairs, &cap, count + 1, sizeof *pairs);
-        pairs[count++] = (struct path_pair){ decode_query(a, str_sub(piece, 0, equals)), decode_query(a, value) };
+        pairs[count++] =
+            (struct path_pair){ decode_query(a, str_sub(piece, 0, equals)), decode_query(a, value) };
     }
     *out = pairs;
     *n = count;

@@ -166,7 +166,8 @@ static void walk(const struct node *node, struct str rest, struct search *s)
     }
 }
 
-void router_find(const struct router *r, unsigned method, struct str path, struct router_match out[ROUTER_GROUPS])
+void router_find(
+    const struct router *r, unsigned method, struct str path, struct router_match out[ROUTER_GROUPS])
 {
     for (size_t i = 0; i < ROUTER_GROUPS; i++) {
         out[i] = (struct router_match){ 0 };

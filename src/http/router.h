@@ -12,10 +12,10 @@
 
 struct router;
 struct router_match {
-    const void *route;                  /* what was added; NULL: this group has no such path and method */
-    struct str params[ROUTER_PARAMS];   /* raw segments, in order */
+    const void *route;                /* what was added; NULL: this group has no such path and method */
+    struct str params[ROUTER_PARAMS]; /* raw segments, in order */
     size_t n_params;
-    unsigned methods;                   /* bit per method number (0 to 15) this group has on the path */
+    unsigned methods; /* bit per method number (0 to 15) this group has on the path */
 };
 
 struct router *router_new(void);
@@ -24,6 +24,7 @@ void router_free(struct router *r);
 void router_add(struct router *r, unsigned group, unsigned method, const char *pattern, const void *route);
 /* Fill one match per group. Among the patterns that fit, those with the method count first: GET "/a/{id}" answers for "/a/x" when
  * only POST has "/a/x". */
-void router_find(const struct router *r, unsigned method, struct str path, struct router_match out[ROUTER_GROUPS]);
+void router_find(
+    const struct router *r, unsigned method, struct str path, struct router_match out[ROUTER_GROUPS]);
 
 #endif

@@ -102,9 +102,10 @@ void http__log(struct request *r)
     struct str path = str_sub(r->pub.target, 0, str_find_char(r->pub.target, '?')); /* queries carry keys */
     if (!r->http->options.access_log)
         return;
-    log_info("http", "method=%.*s path=%.*s status=%d bytes=%zu ms=%.1f note=%.*s id=%.*s", STR_ARG(r->pub.method),
-        STR_ARG(str_sub(path, 0, 1024)), r->answered ? r->status : STATUS_GONE, r->answered ? r->reply_bytes : 0,
-        (double)(clock_mono_ns() - r->started_mono_ns) / (double)NS_PER_MS, STR_ARG(r->pub.note), STR_ARG(r->pub.id));
+    log_info("http", "method=%.*s path=%.*s status=%d bytes=%zu ms=%.1f note=%.*s id=%.*s",
+        STR_ARG(r->pub.method), STR_ARG(str_sub(path, 0, 1024)), r->answered ? r->status : STATUS_GONE,
+        r->answered ? r->reply_bytes : 0, (double)(clock_mono_ns() - r->started_mono_ns) / (double)NS_PER_MS,
+        STR_ARG(r->pub.note), STR_ARG(r->pub.id));
 }
 
 static void count(struct request *r)
@@ -141,12 +142,13 @@ enum MHD_Result http__queue(struct request *r)
 static void add_date(struct buf *out)
 {
     static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-    static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+    static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
+        "Nov", "Dec" };
     time_t now = time(NULL);
     struct tm t;
     gmtime_r(&now, &t);
-    buf_printf(out, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[t.tm_wday], t.tm_mday, months[t.tm_mon],
-        t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+    buf_printf(out, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[t.tm_wday], t.tm_mday,
+        months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
 }
 
 static bool is_one_line(struct str s)

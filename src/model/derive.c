@@ -58,13 +58,15 @@ static bool claim(struct scan *s, enum derived_key key, int rank, const struct s
     return true;
 }
 
-static void claim_text(struct scan *s, enum derived_key key, int rank, const struct span *sp, struct str value, struct str *to)
+static void claim_text(
+    struct scan *s, enum derived_key key, int rank, const struct span *sp, struct str value, struct str *to)
 {
     if (value.p && claim(s, key, rank, sp) && (to->p == NULL || !str_eq(*to, value)))
         *to = arena_dup(s->a, value);
 }
 
-static void claim_said(struct scan *s, enum derived_key key, int rank, const struct span *sp, const char *member, struct str *to)
+static void claim_said(
+    struct scan *s, enum derived_key key, int rank, const struct span *sp, const char *member, struct str *to)
 {
     claim_text(s, key, rank, sp, json_str(json_key(sp->said, member)), to);
 }
@@ -84,7 +86,8 @@ static struct value said_value(struct scan *s, const struct span *sp, const char
 
 /* ---- what a span says of its trace ---------------------------------------------------------------------------------- */
 
-static void add_patch(struct scan *s, struct patch **list, size_t *n, size_t *cap, enum patch_mode mode, struct str json)
+static void add_patch(
+    struct scan *s, struct patch **list, size_t *n, size_t *cap, enum patch_mode mode, struct str json)
 {
     if (*n && str_eq((*list)[*n - 1].json, json))
         return; /* spans of one trace tend to say the same */
@@ -119,7 +122,8 @@ static void take_said(struct scan *s, const struct span *sp)
     if (json_is_arr(tags))
         add_tags(s, sp, sp->said_rank, json_text(s->scratch, tags));
     if (json_is_obj(metadata) && json_size(metadata))
-        add_patch(s, &s->metadata, &s->n_metadata, &s->cap_metadata, MODE_DEEP, json_text(s->scratch, metadata));
+        add_patch(
+            s, &s->metadata, &s->n_metadata, &s->cap_metadata, MODE_DEEP, json_text(s->scratch, metadata));
     if (json_bool(json_key(sp->said, "public")) && claim(s, DERIVED_PUBLIC, RANK_SAID, sp))
         d->is_public = true;
     struct value input = said_value(s, sp, "input"), output = said_value(s, sp, "output");
@@ -150,7 +154,8 @@ static void take_root(struct scan *s, const struct span *sp)
     claim_text(s, DERIVED_ENVIRONMENT, RANK_BASE, sp, row_text(r, OBSERVATION_environment), &d->environment);
     if (input->kind != V_NULL && claim(s, DERIVED_INPUT, RANK_BASE, sp))
         d->input = kept_value(s, input);
-    if (output->kind == V_NULL || s->ranks[DERIVED_OUTPUT] == RANK_SAID || !ends_later(&s->root_output, sp->end))
+    if (output->kind == V_NULL || s->ranks[DERIVED_OUTPUT] == RANK_SAID ||
+        !ends_later(&s->root_output, sp->end))
         return;
     s->ranks[DERIVED_OUTPUT] = RANK_BASE;
     d->ranks[DERIVED_OUTPUT] = RANK_BASE;
@@ -161,7 +166,8 @@ static void take_root(struct scan *s, const struct span *sp)
 /* A run's user counts for its trace; so do the tags of the root. */
 static void take_run(struct scan *s, const struct span *sp)
 {
-    claim_text(s, DERIVED_USER, sp->root ? RANK_BASE : RANK_HINT, sp, row_text(sp->row, OBSERVATION_user_id), &s->out->user_id);
+    claim_text(s, DERIVED_USER, sp->root ? RANK_BASE : RANK_HINT, sp, row_text(sp->row, OBSERVATION_user_id),
+        &s->out->user_id);
     if (sp->root)
         add_tags(s, sp, RANK_BASE, row_text(sp->row, OBSERVATION_tags));
 }
@@ -174,7 +180,8 @@ static void take_guesses(struct scan *s, const struct span *sp)
     int64_t type = row_int(r, OBSERVATION_type, OBS_SPAN);
     if (sp->families & WITHOUT_TRACE_EVENTS) {
         claim_text(s, DERIVED_NAME, RANK_GUESS, sp, row_text(r, OBSERVATION_name), &s->out->name);
-        claim_text(s, DERIVED_ENVIRONMENT, RANK_GUESS, sp, row_text(r, OBSERVATION_environment), &s->out->environment);
+        claim_text(s, DERIVED_ENVIRONMENT, RANK_GUESS, sp, row_text(r, OBSERVATION_environment),
+            &s->out->environment);
     }
     if (type == OBS_TOOL || type == OBS_EVALUATOR || type == OBS_GUARDRAIL)
         return;
@@ -257,7 +264,8 @@ static void add_times(struct scan *s, const struct span *sp)
     if (token == TIME_NONE || sp->start == TIME_NONE || token < sp->start)
         return;
     int64_t took;
-    if (!__builtin_sub_overflow(token, sp->start, &took) && (d->first_token_ns == TIME_NONE || took < d->first_token_ns))
+    if (!__builtin_sub_overflow(token, sp->start, &took) &&
+        (d->first_token_ns == TIME_NONE || took < d->first_token_ns))
         d->first_token_ns = took;
 }
 
@@ -300,7 +308,8 @@ static struct span span_of(struct scan *s, const struct row *r)
     struct span sp = { .row = r, .families = row_families(r), .said = JSON_NONE };
     sp.start = row_time(r, OBSERVATION_start_ns);
     sp.end = row_time(r, OBSERVATION_end_ns);
-    if (r->cols[OBSERVATION_said].kind == V_JSON && json_parse(s->scratch, r->cols[OBSERVATION_said].s, 0, &sp.said, NULL) != ST_OK)
+    if (r->cols[OBSERVATION_said].kind == V_JSON &&
+        json_parse(s->scratch, r->cols[OBSERVATION_said].s, 0, &sp.said, NULL) != ST_OK)
         sp.said = JSON_NONE;
     bool orphan = !row_text(r, OBSERVATION_parent_id).p;
     if (sp.families & (FAMILY_OTLP | FAMILY_LANGWATCH))
@@ -356,10 +365,13 @@ static void finish(struct scan *s)
         s->out->metadata = value_json(text);
 }
 
-void derive_trace(struct arena *a, const struct row *rows, size_t n, const struct price_table *prices, struct derived *out)
+void derive_trace(
+    struct arena *a, const struct row *rows, size_t n, const struct price_table *prices, struct derived *out)
 {
     struct scan s = { .a = a, .scratch = arena_new(), .prices = prices, .out = out };
-    *out = (struct derived){ .start_ns = TIME_NONE, .end_ns = TIME_NONE, .last_end_ns = TIME_NONE, .first_token_ns = TIME_NONE };
+    *out = (struct derived){
+        .start_ns = TIME_NONE, .end_ns = TIME_NONE, .last_end_ns = TIME_NONE, .first_token_ns = TIME_NONE
+    };
     for (size_t k = 0; k < DERIVED_KEYS; k++) {
         s.ranks[k] = NO_CLAIM;
         out->key_ns[k] = TIME_NONE;

@@ -24,7 +24,8 @@ static enum identity identity_of(enum profile p, struct str scope)
     return profile_family(p) == FAMILY_LLMONITOR ? IDENTITY_TREE : IDENTITY_BARE;
 }
 
-struct event *event_new(struct batch *b, enum profile p, int32_t project, struct str scope, struct str id, int64_t t_ns)
+struct event *event_new(
+    struct batch *b, enum profile p, int32_t project, struct str scope, struct str id, int64_t t_ns)
 {
     const struct profile_info *info = model_profile(p);
     assert(info && id.p);
@@ -73,7 +74,8 @@ static void state_cell(struct event *e, const struct profile_info *p, struct cel
     struct cell *at = find_cell(e, c.column, hint);
     if (!at) {
         if (e->n_cells == e->cap_cells)
-            e->cells = arena_grow(e->arena, e->cells, &e->cap_cells, e->n_cells ? e->n_cells + 1 : CELLS_FIRST, sizeof *at);
+            e->cells = arena_grow(
+                e->arena, e->cells, &e->cap_cells, e->n_cells ? e->n_cells + 1 : CELLS_FIRST, sizeof *at);
         at = &e->cells[e->n_cells++];
         e->stated |= UINT64_C(1) << (c.column + (hint ? HINT_SHIFT : 0));
     }
@@ -85,7 +87,12 @@ static void state_by_rule(struct event *e, unsigned column, struct value v)
     assert(column < COLUMNS_MAX);
     const struct profile_info *p = model_profile(e->profile);
     const struct rule *r = &p->rules[column];
-    state_cell(e, p, (struct cell){ .column = (uint8_t)column, .rank = r->rank, .direction = r->direction, .mode = r->mode, .value = v });
+    state_cell(e, p,
+        (struct cell){ .column = (uint8_t)column,
+            .rank = r->rank,
+            .direction = r->direction,
+            .mode = r->mode,
+            .value = v });
 }
 
 void event_set(struct event *e, unsigned column, struct value v)
@@ -115,12 +122,17 @@ void event_set_null(struct event *e, unsigned column)
     state_by_rule(e, column, (struct value){ .kind = V_NULL });
 }
 
-void event_set_as(struct event *e, unsigned column, struct value v, enum rank rank, enum direction direction, enum patch_mode mode)
+void event_set_as(struct event *e, unsigned column, struct value v, enum rank rank, enum direction direction,
+    enum patch_mode mode)
 {
     if (v.kind == V_NULL || (v.kind == V_INT && v.i == TIME_NONE))
         return;
-    state_cell(e, model_profile(e->profile), (struct cell){ .column = (uint8_t)column, .rank = (uint8_t)rank,
-        .direction = (uint8_t)direction, .mode = (uint8_t)mode, .value = v });
+    state_cell(e, model_profile(e->profile),
+        (struct cell){ .column = (uint8_t)column,
+            .rank = (uint8_t)rank,
+            .direction = (uint8_t)direction,
+            .mode = (uint8_t)mode,
+            .value = v });
 }
 
 void event_set_receipt(struct event *e, unsigned column, enum rank rank, enum direction direction)
@@ -166,8 +178,9 @@ void batch_reject(struct batch *b, size_t wire_index, const struct err *err)
 void batch_remove(struct batch *b, int32_t project, enum entity entity, struct str scope, struct str id)
 {
     b->removals = arena_grow(b->arena, b->removals, &b->cap_removals, b->n_removals + 1, sizeof *b->removals);
-    b->removals[b->n_removals++] =
-        (struct removal){ .project = project, .entity = entity, .scope = scope, .id = id, .wire_index = UINT32_MAX };
+    b->removals[b->n_removals++] = (struct removal){
+        .project = project, .entity = entity, .scope = scope, .id = id, .wire_index = UINT32_MAX
+    };
 }
 
 /* ---- sealing: nulls, order, digest ---------------------------------------------------------------------------------- */
@@ -204,7 +217,8 @@ static void order_patches(struct event *e, const struct column *columns)
         struct cell *main = &e->cells[i - 1], *hint = &e->cells[i];
         if (main->column != hint->column || !kind_has_patches(columns[main->column].kind))
             continue;
-        if (main->mode == MODE_REPLACE && (columns[main->column].kind == KIND_MAP || hint->mode == MODE_REPLACE)) {
+        if (main->mode == MODE_REPLACE &&
+            (columns[main->column].kind == KIND_MAP || hint->mode == MODE_REPLACE)) {
             memmove(hint, hint + 1, (e->n_cells - i - 1) * sizeof *hint);
             e->n_cells--;
             continue;
@@ -312,7 +326,7 @@ struct twins {
 static bool same_moment(const struct event *x, const struct event *y)
 {
     return x->t_ns == y->t_ns && x->project == y->project && x->entity == y->entity && str_eq(x->id, y->id) &&
-        str_eq(x->scope, y->scope) && model_profile(x->profile)->minor == model_profile(y->profile)->minor;
+           str_eq(x->scope, y->scope) && model_profile(x->profile)->minor == model_profile(y->profile)->minor;
 }
 
 static uint32_t *group_of(const struct batch *b, struct twins *t, const struct event *e)

@@ -69,14 +69,16 @@ static struct growing *open_exchange(struct thread *t, const struct row *m)
     t->items = arena_grow(t->a, t->items, &t->cap, t->n + 1, sizeof *t->items);
     struct growing *g = &t->items[t->n++];
     *g = (struct growing){ .x = arena_alloc(t->a, sizeof *g->x) };
-    *g->x = (struct exchange){ .id = m->id, .custom_event = is_custom(m), .start_ns = row_time(m, MESSAGE_time_ns) };
+    *g->x = (struct exchange){
+        .id = m->id, .custom_event = is_custom(m), .start_ns = row_time(m, MESSAGE_time_ns)
+    };
     return g;
 }
 
 static void append(struct thread *t, struct growing *g, const struct row *m)
 {
     struct exchange *x = g->x;
-    x->messages = arena_grow(t->a, x->messages, &g->cap_messages, x->n_messages + 1, sizeof *x->messages);
+    x->messages = arena_grow(t->a, x->messages, &g->cap_messages, x->n_messages + 1, sizeof(void *));
     x->messages[x->n_messages++] = m;
     x->shown_id = m->id;
     x->end_ns = row_time(m, MESSAGE_time_ns);
@@ -129,14 +131,15 @@ static struct str array_of(struct arena *a, const struct str *items, size_t n)
     return out;
 }
 
-void derive_exchanges(struct arena *a, const struct row *messages, size_t n, struct exchange **out, size_t *n_out)
+void derive_exchanges(
+    struct arena *a, const struct row *messages, size_t n, struct exchange **out, size_t *n_out)
 {
     struct thread t = { .a = a };
-    const struct row **sorted = arena_array(a, n + 1, sizeof *sorted);
+    const struct row **sorted = arena_array(a, n + 1, sizeof(void *));
     for (size_t i = 0; i < n; i++)
         sorted[i] = &messages[i];
     if (n)
-        qsort(sorted, n, sizeof *sorted, message_order);
+        qsort(sorted, n, sizeof(void *), message_order);
     for (size_t i = 0; i < n; i++)
         take_message(&t, sorted[i]);
     *out = arena_array(a, t.n + 1, sizeof **out);

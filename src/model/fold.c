@@ -49,28 +49,34 @@ bool state_writes(const struct state *s, const struct cell *c)
 {
     size_t n;
     const struct column *columns = model_columns(s->entity, &n);
-    return columns[c->column].place == PLACE_PAYLOAD && c->value.kind == V_JSON && c->value.piece != PIECE_INLINE;
+    return columns[c->column].place == PLACE_PAYLOAD && c->value.kind == V_JSON &&
+           c->value.piece != PIECE_INLINE;
 }
 
 static struct value stored_value(const struct state *s, const struct cell *c)
 {
     if (!state_writes(s, c))
         return c->value;
-    return (struct value){ .kind = V_REF, .hint = c->value.hint, .piece = c->column, .hash = c->value.hash,
+    return (struct value){ .kind = V_REF,
+        .hint = c->value.hint,
+        .piece = c->column,
+        .hash = c->value.hash,
         .i = s->writers[c->writer].record };
 }
 
 /* Several patches of a ROW column are shown folded; of a PAYLOAD column the newest one stands for all until they are loaded. */
-static struct value shown_patches(struct arena *a, const struct state *s, const struct column *col, const struct cell *cells, size_t n)
+static struct value shown_patches(
+    struct arena *a, const struct state *s, const struct column *col, const struct cell *cells, size_t n)
 {
     struct value v;
-    if (col->place == PLACE_ROW && (n > 1 || col->kind == KIND_TAGS) && state_show(a, s, col->number, NULL, &v, NULL) == ST_OK)
+    if (col->place == PLACE_ROW && (n > 1 || col->kind == KIND_TAGS) &&
+        state_show(a, s, col->number, NULL, &v, NULL) == ST_OK)
         return v;
     return stored_value(s, &cells[n - 1]);
 }
 
-static void show_columns(struct arena *a, const struct state *s, const struct column *columns, size_t columns_n,
-    struct value cols[COLUMNS_MAX])
+static void show_columns(struct arena *a, const struct state *s, const struct column *columns,
+    size_t columns_n, struct value cols[COLUMNS_MAX])
 {
     memset(cols, 0, COLUMNS_MAX * sizeof *cols);
     for (size_t i = 0, n; i < s->n_cells; i += n) {
@@ -97,7 +103,7 @@ struct encoder {
     const struct column *columns;
     size_t columns_n;
     const struct value *cols;
-    unsigned base;     /* number of the TIME column that times are told from */
+    unsigned base;         /* number of the TIME column that times are told from */
     enum cell_form *forms; /* per cell; full form only */
 };
 
@@ -105,7 +111,8 @@ static bool by_rule(const struct state *s, const struct cell *c)
 {
     const struct profile_info *p = model_profile(s->writers[c->writer].profile);
     const struct rule *r = &p->rules[c->column];
-    return c->rank == r->rank && c->direction == r->direction && c->mode == r->mode && c->grade == model_grade(p, c->column, &c->value);
+    return c->rank == r->rank && c->direction == r->direction && c->mode == r->mode &&
+           c->grade == model_grade(p, c->column, &c->value);
 }
 
 /* One writer, each column stated once, by the rule, null exactly where the profile implies it. */
@@ -133,11 +140,13 @@ static void put_byte(struct buf *b, unsigned v)
 
 static void put_digest(struct buf *b, uint32_t digest)
 {
-    uint8_t bytes[4] = { (uint8_t)digest, (uint8_t)(digest >> 8), (uint8_t)(digest >> 16), (uint8_t)(digest >> 24) };
+    uint8_t bytes[4] = { (uint8_t)digest, (uint8_t)(digest >> 8), (uint8_t)(digest >> 16),
+        (uint8_t)(digest >> 24) };
     buf_add(b, bytes, sizeof bytes);
 }
 
-static void put_writer(struct buf *b, const struct writer *w, unsigned flags, int64_t base_t, int64_t base_record)
+static void put_writer(
+    struct buf *b, const struct writer *w, unsigned flags, int64_t base_t, int64_t base_record)
 {
     flags |= (w->recv_ns ? W_RECV : 0U) | (w->tie ? W_TIE : 0U);
     put_byte(b, w->profile | (flags ? MORE : 0U));
@@ -223,7 +232,8 @@ static void encode_writers(struct encoder *e)
     for (size_t i = 0; i < e->s->n_writers; i++) {
         const struct writer *w = &e->s->writers[i];
         struct masks m = masks_of(e, i);
-        put_writer(b, w, (w->record ? W_RECORD : 0U) | (m.nulls ? W_NULLS : 0U) | (m.hints ? W_HINTS : 0U), base_t, base_record);
+        put_writer(b, w, (w->record ? W_RECORD : 0U) | (m.nulls ? W_NULLS : 0U) | (m.hints ? W_HINTS : 0U),
+            base_t, base_record);
         buf_add_varint(b, m.held);
         if (m.nulls)
             buf_add_varint(b, m.nulls);
@@ -248,7 +258,8 @@ static bool departs(const struct encoder *e, size_t i)
 
 static unsigned place_byte(const struct encoder *e, size_t i)
 {
-    return e->s->cells[i].column | (e->forms[i] == FORM_HINT || e->forms[i] == FORM_HIDDEN_HINT ? IN_HINT_SLOT : 0U);
+    return e->s->cells[i].column |
+           (e->forms[i] == FORM_HINT || e->forms[i] == FORM_HIDDEN_HINT ? IN_HINT_SLOT : 0U);
 }
 
 static void encode_exceptions(struct encoder *e)

@@ -29,10 +29,15 @@ static inline void unpack_claim(uint8_t b, struct cell *c)
 }
 
 /* The cell a writer's profile would make of a value. */
-static inline struct cell ruled_cell(const struct profile_info *p, unsigned column, unsigned writer, bool hint, struct value v)
+static inline struct cell ruled_cell(
+    const struct profile_info *p, unsigned column, unsigned writer, bool hint, struct value v)
 {
     const struct rule *r = &p->rules[column];
-    struct cell c = { .column = (uint8_t)column, .rank = r->rank, .direction = r->direction, .mode = r->mode, .writer = (uint16_t)writer,
+    struct cell c = { .column = (uint8_t)column,
+        .rank = r->rank,
+        .direction = r->direction,
+        .mode = r->mode,
+        .writer = (uint16_t)writer,
         .value = v };
     c.grade = model_grade(p, column, &v);
     if (hint)

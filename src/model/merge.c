@@ -17,7 +17,7 @@
 #include "model/model_priv.h"
 
 #define MAX_AHEAD_NS    (24 * 3600 * NS_PER_S) /* merge_max_ahead */
-#define COVER_TEXT_MOST 4096                   /* longer patches are not worth parsing to see what they cover */
+#define COVER_TEXT_MOST 4096 /* longer patches are not worth parsing to see what they cover */
 
 /* ---- keys ----------------------------------------------------------------------------------------------------------- */
 
@@ -43,7 +43,8 @@ static int cell_weight(const struct cell *c)
     return c->rank * 32 + c->grade * 2 + (c->direction == FIRST);
 }
 
-int merge__key_cmp(const struct writer *wx, const struct cell *x, const struct writer *wy, const struct cell *y)
+int merge__key_cmp(
+    const struct writer *wx, const struct cell *x, const struct writer *wy, const struct cell *y)
 {
     int weight_x = cell_weight(x), weight_y = cell_weight(y);
     if (weight_x != weight_y)
@@ -108,7 +109,9 @@ static int64_t newest_t(const struct state *s)
 static struct writer stamp(const struct state *old, const struct event *e, int64_t recv_ns)
 {
     const struct profile_info *p = model_profile(e->profile);
-    struct writer w = { .profile = (uint8_t)e->profile, .minor = p->minor, .tie = e->tie, .digest = e->digest, .t_ns = e->t_ns };
+    struct writer w = {
+        .profile = (uint8_t)e->profile, .minor = p->minor, .tie = e->tie, .digest = e->digest, .t_ns = e->t_ns
+    };
     if (p->server)
         w.recv_ns = recv_ns;
     if (e->t_ns == TIME_NONE || e->t_ns > recv_ns + MAX_AHEAD_NS) {
@@ -154,7 +157,7 @@ struct join {
     const struct column *columns;
     const struct payload_loader *load;
     struct state *out;
-    uint16_t *map[2];   /* writer of old and of b -> writer of out */
+    uint16_t *map[2]; /* writer of old and of b -> writer of out */
     bool changed;
     struct err *err;
 };
@@ -300,7 +303,8 @@ static bool keys_within(struct json small, struct json large)
 
 static bool parse_short(struct arena *a, const struct value *v, struct json *out)
 {
-    return v->kind == V_JSON && v->s.n <= COVER_TEXT_MOST && json_parse(a, v->s, 0, out, NULL) == ST_OK && json_is_obj(*out);
+    return v->kind == V_JSON && v->s.n <= COVER_TEXT_MOST && json_parse(a, v->s, 0, out, NULL) == ST_OK &&
+           json_is_obj(*out);
 }
 
 /* A shallow patch covers an older one whose top-level keys it has all. Tried for the inline ones that may cover, newest first. */
@@ -312,14 +316,16 @@ static void cover_by_keys(struct join *j, struct patches *p)
             !parse_short(j->a, &p->cells[k].value, &large))
             continue;
         for (size_t i = k; i-- > 0;)
-            if (p->cells[i].mode != MODE_REPLACE && parse_short(j->a, &p->cells[i].value, &small) && keys_within(small, large)) {
+            if (p->cells[i].mode != MODE_REPLACE && parse_short(j->a, &p->cells[i].value, &small) &&
+                keys_within(small, large)) {
                 drop_patch(p, i);
                 k--;
             }
     }
 }
 
-enum status merge__text(struct arena *a, const struct value *v, const struct payload_loader *load, struct str *out, struct err *err)
+enum status merge__text(struct arena *a, const struct value *v, const struct payload_loader *load,
+    struct str *out, struct err *err)
 {
     *out = v->s;
     if (v->kind != V_REF)
@@ -346,7 +352,8 @@ static enum status fold_oldest_map(struct join *j, struct patches *p)
         return st;
     struct cell *base = &p->cells[1];
     base->mode = two[0].mode == MODE_REPLACE ? MODE_REPLACE : MODE_SHALLOW;
-    base->value = (struct value){ .kind = V_JSON, .piece = PIECE_INLINE, .hash = merge__hash(text), .s = text };
+    base->value =
+        (struct value){ .kind = V_JSON, .piece = PIECE_INLINE, .hash = merge__hash(text), .s = text };
     drop_patch(p, 0);
     return ST_OK;
 }
@@ -444,7 +451,8 @@ static struct run run_at(const struct state *s, size_t at, const struct column *
 {
     struct run r = { .cells = s->cells + at };
     unsigned slot = cell_slot(columns, r.cells);
-    while (at + r.n < s->n_cells && r.cells[r.n].column == r.cells->column && cell_slot(columns, &r.cells[r.n]) == slot)
+    while (at + r.n < s->n_cells && r.cells[r.n].column == r.cells->column &&
+           cell_slot(columns, &r.cells[r.n]) == slot)
         r.n++;
     return r;
 }
@@ -585,8 +593,8 @@ static bool is_empty(const struct state *s)
     return !s || (s->n_cells == 0 && s->n_seen == 0);
 }
 
-enum status state_join(struct arena *a, const struct state *old, const struct state *b, const struct payload_loader *load,
-    struct state **out, bool *changed, struct err *err)
+enum status state_join(struct arena *a, const struct state *old, const struct state *b,
+    const struct payload_loader *load, struct state **out, bool *changed, struct err *err)
 {
     size_t n;
     if (is_empty(old)) {

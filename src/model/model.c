@@ -108,7 +108,9 @@ static void fill_profile(const struct profile_row *r)
 {
     struct profile_info *p = &profile_infos[r->number];
     assert(r->number > 0 && r->number < PROFILES_MAX && p->name == NULL);
-    *p = (struct profile_info){ .name = r->name, .entity = r->entity, .minor = (uint8_t)r->minor, .server = r->server, .grade = -1 };
+    *p = (struct profile_info){
+        .name = r->name, .entity = r->entity, .minor = (uint8_t)r->minor, .server = r->server, .grade = -1
+    };
     for (size_t c = 0; c < COLUMNS_MAX; c++)
         p->rules[c] = (struct rule){ RANK_SAID, LATEST, MODE_REPLACE };
 }
@@ -166,8 +168,8 @@ const struct profile_info *model_profile(unsigned number)
 
 enum family profile_family(enum profile p)
 {
-    static const enum family families[] = { FAMILY_LANGFUSE, FAMILY_AGENTTRACE, FAMILY_LLMONITOR, FAMILY_LANGWATCH, FAMILY_OTLP,
-        FAMILY_EDIT, FAMILY_LLMONITOR };
+    static const enum family families[] = { FAMILY_LANGFUSE, FAMILY_AGENTTRACE, FAMILY_LLMONITOR,
+        FAMILY_LANGWATCH, FAMILY_OTLP, FAMILY_EDIT, FAMILY_LLMONITOR };
     unsigned tens = (unsigned)p / 10;
     assert(tens < sizeof families / sizeof *families);
     return families[tens];
@@ -177,7 +179,8 @@ enum family profile_family(enum profile p)
 
 const char *entity_name(enum entity e)
 {
-    static const char *const names[] = { "trace", "observation", "score", "session", "user", "message", "record" };
+    static const char *const names[] = { "trace", "observation", "score", "session", "user", "message",
+        "record" };
     assert(e < ENTITY_COUNT);
     return names[e];
 }

@@ -16,8 +16,8 @@ struct profile_info {
     const char *name; /* NULL: no such profile */
     enum entity entity;
     uint8_t minor;
-    bool server; /* receipt breaks exact ties */
-    int8_t grade; /* of types it states; -1: the type's own */
+    bool server;    /* receipt breaks exact ties */
+    int8_t grade;   /* of types it states; -1: the type's own */
     uint32_t nulls; /* columns it sets to null when it states nothing */
     struct rule rules[COLUMNS_MAX];
 };
@@ -52,7 +52,8 @@ static inline bool value_fits(const struct column *col, const struct value *v)
 }
 
 /* Order of two statements about one column: greater wins (merge.md 2.1). */
-int merge__key_cmp(const struct writer *wx, const struct cell *x, const struct writer *wy, const struct cell *y);
+int merge__key_cmp(
+    const struct writer *wx, const struct cell *x, const struct writer *wy, const struct cell *y);
 /* First cell of a column and how many there are, both slots. */
 const struct cell *merge__cells(const struct state *s, unsigned column, size_t *n);
 /* The tags of x, then those of y that are not in x: a JSON array. Items that are not strings are left out. */
@@ -66,11 +67,12 @@ int merge__row_cmp(const struct row *x, const struct row *y);
 /* Indexes of rows in that order. */
 uint32_t *merge__rows_sorted(struct arena *a, const struct row *rows, size_t n);
 /* What tag patches in key order show: a JSON array. */
-MUST_CHECK enum status merge__fold_tags(struct arena *a, const struct patch *patches, size_t n, struct str *out, struct err *err);
+MUST_CHECK enum status merge__fold_tags(
+    struct arena *a, const struct patch *patches, size_t n, struct str *out, struct err *err);
 /* What the cells of one column show while payloads are not loaded. */
 struct value merge__shown(const struct column *col, const struct cell *cells, size_t n);
 /* The text of a V_JSON or V_REF value. */
-MUST_CHECK enum status merge__text(struct arena *a, const struct value *v, const struct payload_loader *load, struct str *out,
-    struct err *err);
+MUST_CHECK enum status merge__text(struct arena *a, const struct value *v, const struct payload_loader *load,
+    struct str *out, struct err *err);
 
 #endif

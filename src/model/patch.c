@@ -224,7 +224,8 @@ static void write_node(struct jw *w, const struct node *n)
     object ? jw_obj_end(w) : jw_arr_end(w);
 }
 
-enum status patch_fold(struct arena *a, const struct patch *patches, size_t n, struct str *out, struct err *err)
+enum status patch_fold(
+    struct arena *a, const struct patch *patches, size_t n, struct str *out, struct err *err)
 {
     struct fold f = { .a = a };
     struct node root = { .kind = NODE_OBJECT };
@@ -278,7 +279,8 @@ struct str merge__tags_union(struct arena *a, struct json x, struct json y)
 }
 
 /* The list, then the tags that a union newer than the list names, each at the place of its first statement. */
-enum status merge__fold_tags(struct arena *a, const struct patch *patches, size_t n, struct str *out, struct err *err)
+enum status merge__fold_tags(
+    struct arena *a, const struct patch *patches, size_t n, struct str *out, struct err *err)
 {
     struct fold f = { .a = a };
     struct node set = { .kind = NODE_OBJECT }, newer = { .kind = NODE_OBJECT };
@@ -351,8 +353,8 @@ struct value merge__shown(const struct column *col, const struct cell *cells, si
     return c ? c->value : (struct value){ .kind = V_NULL };
 }
 
-enum status state_show(struct arena *a, const struct state *s, unsigned column, const struct payload_loader *load, struct value *out,
-    struct err *err)
+enum status state_show(struct arena *a, const struct state *s, unsigned column,
+    const struct payload_loader *load, struct value *out, struct err *err)
 {
     size_t columns_n, n;
     const struct column *columns = model_columns(s->entity, &columns_n);

@@ -4,7 +4,6 @@
  */
 #include "model/price.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/decimal.h"
@@ -14,7 +13,8 @@
 /* USD per million tokens are micro-USD per token: a million pico-USD each. */
 #define RATE(usd_per_million) ((usd_per_million) < 0 ? -1 : (int64_t)((usd_per_million)*1e6 + 0.5))
 
-#define PRICE(model, input, output, cached, cache_creation) { model, RATE(input), RATE(output), RATE(cached), RATE(cache_creation) },
+#define PRICE(model, input, output, cached, cache_creation) \
+    { model, RATE(input), RATE(output), RATE(cached), RATE(cache_creation) },
 #define LEGACY(text, input, output)
 static const struct price shared_rows[] = {
 #include "model/prices.def"
@@ -61,7 +61,8 @@ static bool ends_with(const struct name *m, const char *suffix)
 /* "eu.anthropic.claude-x-v1:0" -> "claude-x-v1:0" */
 static void unwrap_bedrock(struct name *m)
 {
-    static const char *const vendors[] = { "anthropic.", "amazon.", "meta.", "mistral.", "cohere.", "deepseek.", "openai." };
+    static const char *const vendors[] = { "anthropic.", "amazon.", "meta.", "mistral.", "cohere.",
+        "deepseek.", "openai." };
     for (size_t i = 0; i < sizeof vendors / sizeof *vendors; i++) {
         size_t at = str_find((struct str){ m->p, m->n }, str_of(vendors[i]));
         if (at != SIZE_MAX && (at == 0 || m->p[at - 1] == '.'))
@@ -84,12 +85,17 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 /* Lower case, `.` between digits as `-`, so that claude-3.5 and claude-3-5 are one. */
 static char folded(const char *p, size_t i, size_t n)
 {
     if (p[i] == '.' && i > 0 && i + 1 < n && is_digit(p[i - 1]) && is_digit(p[i + 1]))
         return '-';
-    return (char)tolower((unsigned char)p[i]);
+    return lower(p[i]);
 }
 
 static void clean_name(struct str model, struct name *m)
@@ -113,15 +119,21 @@ static void clean_name(struct str model, struct name *m)
     }
 }
 
+static bool is_word(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'z');
+}
+
 /* Does the row's name start m, ending at a word's end? The rest is a date, a version or a size the row does not tell apart. */
 static bool row_starts(const char *row, const struct name *m, size_t *n)
 {
-    size_t i = 0;
-    for (; row[i]; i++)
-        if (i >= m->n || folded(row, i, strlen(row)) != m->p[i])
+    *n = strlen(row);
+    if (*n > m->n || (*n < m->n && is_word(m->p[*n])))
+        return false;
+    for (size_t i = 0; i < *n; i++)
+        if (folded(row, i, *n) != m->p[i])
             return false;
-    *n = i;
-    return i == m->n || !isalnum((unsigned char)m->p[i]);
+    return true;
 }
 
 const struct price *price_find(const struct price_table *t, struct str model)
@@ -150,11 +162,12 @@ static void replace_text(struct name *m, const char *from, const char *to)
 
 const struct price *price_find_legacy(struct str model)
 {
-    static const char *const spellings[][2] = { { "gpt4", "gpt-4" }, { "gpt3", "gpt-3" }, { "gpt-35", "gpt-3.5" },
-        { "claude3", "claude-3" }, { "claude2", "claude-2" }, { "claude1", "claude-1" } };
+    static const char *const spellings[][2] = { { "gpt4", "gpt-4" }, { "gpt3", "gpt-3" },
+        { "gpt-35", "gpt-3.5" }, { "claude3", "claude-3" }, { "claude2", "claude-2" },
+        { "claude1", "claude-1" } };
     struct name m = { .n = model.n < NAME_MOST ? model.n : NAME_MOST };
     for (size_t i = 0; i < m.n; i++)
-        m.p[i] = (char)tolower((unsigned char)model.p[i]);
+        m.p[i] = lower(model.p[i]);
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
         replace_text(&m, spellings[i][0], spellings[i][1]);
     for (size_t i = 0; i < sizeof legacy_rows / sizeof *legacy_rows; i++)
@@ -180,7 +193,8 @@ static int64_t usd_to_nano(struct str text)
         if (d.digits.p[i] == '.')
             continue;
         int digit = d.digits.p[i] - '0';
-        if (exp + (int64_t)d.count - (int64_t)used <= 0) { /* behind the nano-USD: the first such digit rounds */
+        if (exp + (int64_t)d.count - (int64_t)used <=
+            0) { /* behind the nano-USD: the first such digit rounds */
             next = exp + (int64_t)d.count - (int64_t)used == 0 ? digit : 0;
             break;
         }
@@ -237,11 +251,12 @@ static int64_t price_counts(const struct price *p, const struct usage_final *u)
 static bool llmonitor_counts(const struct row *r)
 {
     int64_t start = row_time(r, OBSERVATION_start_ns), end = row_time(r, OBSERVATION_end_ns);
-    return row_int(r, OBSERVATION_type, OBS_SPAN) == OBS_GENERATION && start != TIME_NONE && end != TIME_NONE && end > start &&
-        (uint64_t)end - (uint64_t)start >= CACHED_ANSWER_NS;
+    return row_int(r, OBSERVATION_type, OBS_SPAN) == OBS_GENERATION && start != TIME_NONE &&
+           end != TIME_NONE && end > start && (uint64_t)end - (uint64_t)start >= CACHED_ANSWER_NS;
 }
 
-static int64_t table_cost(const struct row *r, const struct usage_final *u, const struct price_table *prices, unsigned families)
+static int64_t table_cost(
+    const struct row *r, const struct usage_final *u, const struct price_table *prices, unsigned families)
 {
     struct str model = row_text(r, OBSERVATION_model);
     int64_t type = row_int(r, OBSERVATION_type, OBS_SPAN), cost = -1;
@@ -263,13 +278,17 @@ static int64_t guardrail_cost(struct arena *a, const struct row *r)
 {
     struct json output;
     const struct value *v = &r->cols[OBSERVATION_output];
-    if (row_int(r, OBSERVATION_type, OBS_SPAN) != OBS_GUARDRAIL || v->kind != V_JSON || json_parse(a, v->s, 0, &output, NULL) != ST_OK)
+    if (row_int(r, OBSERVATION_type, OBS_SPAN) != OBS_GUARDRAIL || v->kind != V_JSON ||
+        json_parse(a, v->s, 0, &output, NULL) != ST_OK)
         return -1;
     struct json cost = json_key(output, "cost"), amount = json_key(cost, "amount");
-    return json_is_num(amount) && str_is(json_str(json_key(cost, "currency")), "USD") ? usd_to_nano(json_num_text(amount)) : -1;
+    return json_is_num(amount) && str_is(json_str(json_key(cost, "currency")), "USD")
+               ? usd_to_nano(json_num_text(amount))
+               : -1;
 }
 
-int64_t derive_cost(struct arena *a, const struct row *r, const struct usage_final *u, const struct price_table *prices, bool *computed)
+int64_t derive_cost(struct arena *a, const struct row *r, const struct usage_final *u,
+    const struct price_table *prices, bool *computed)
 {
     unsigned families = row_families(r);
     struct json cost;

@@ -103,7 +103,8 @@ bool trace_public(const struct row *t)
 static bool list_hides_derived(const struct row *t)
 {
     struct claim given;
-    return row_claim(t, TRACE_tags, &given) && given.mode == MODE_REPLACE && given_wins(t, TRACE_tags, DERIVED_TAGS);
+    return row_claim(t, TRACE_tags, &given) && given.mode == MODE_REPLACE &&
+           given_wins(t, TRACE_tags, DERIVED_TAGS);
 }
 
 struct str trace_tags(struct arena *a, const struct row *t)
@@ -122,15 +123,17 @@ struct str trace_tags(struct arena *a, const struct row *t)
 struct str trace_metadata(struct arena *a, const struct row *t)
 {
     struct str given = t->cols[TRACE_metadata].kind == V_JSON ? t->cols[TRACE_metadata].s : STR_NONE;
-    struct str derived = t->derived && t->derived->metadata.kind == V_JSON ? t->derived->metadata.s : STR_NONE, out;
+    struct str derived =
+                   t->derived && t->derived->metadata.kind == V_JSON ? t->derived->metadata.s : STR_NONE,
+               out;
     struct patch both[2] = { { MODE_DEEP, derived }, { MODE_DEEP, given } };
     if (!given.p || !derived.p)
         return given.p ? given : derived;
     return patch_fold(a, both, 2, &out, NULL) == ST_OK ? out : given;
 }
 
-static struct value pick_io(const struct row *t, unsigned column, enum derived_key key, const struct value *derived,
-    const struct value *guess)
+static struct value pick_io(const struct row *t, unsigned column, enum derived_key key,
+    const struct value *derived, const struct value *guess)
 {
     bool wins = given_wins(t, column, key);
     if (wins || !derived || (derived->kind == V_NULL && t->cols[column].kind != V_NULL))
@@ -143,11 +146,13 @@ static struct value pick_io(const struct row *t, unsigned column, enum derived_k
 struct value trace_input(const struct row *t, bool with_guess)
 {
     const struct derived *d = t->derived;
-    return pick_io(t, TRACE_input, DERIVED_INPUT, d ? &d->input : NULL, d && with_guess ? &d->input_guess : NULL);
+    return pick_io(
+        t, TRACE_input, DERIVED_INPUT, d ? &d->input : NULL, d && with_guess ? &d->input_guess : NULL);
 }
 
 struct value trace_output(const struct row *t, bool with_guess)
 {
     const struct derived *d = t->derived;
-    return pick_io(t, TRACE_output, DERIVED_OUTPUT, d ? &d->output : NULL, d && with_guess ? &d->output_guess : NULL);
+    return pick_io(
+        t, TRACE_output, DERIVED_OUTPUT, d ? &d->output : NULL, d && with_guess ? &d->output_guess : NULL);
 }

@@ -128,7 +128,8 @@ static struct str array_text(struct texts *t, struct json v, int depth)
     struct json item;
     struct str last = STR_NONE;
     while (t->input_mode && json_next(&it, NULL, &item)) {
-        struct str s = str_is(json_str(json_key(item, "role")), "user") ? message_text(t, item, depth) : STR_NONE;
+        struct str s =
+            str_is(json_str(json_key(item, "role")), "user") ? message_text(t, item, depth) : STR_NONE;
         last = is_text(s) ? s : last;
     }
     if (is_text(last))
@@ -155,19 +156,31 @@ static struct str member_text(struct texts *t, struct json v, int depth)
     return is_text(s) ? s : scalar_text(t, v);
 }
 
-static struct str object_text(struct texts *t, struct json o, int depth)
+static const char *const telling_keys[] = { "text", "input", "question", "user_query", "query", "message",
+    "input_value", "output", "answer", "content", "prompt", "inputs", "outputs" };
+#define TELLING_KEYS (sizeof telling_keys / sizeof *telling_keys)
+
+/* The member of an object that has no other. One under a telling key was looked at already: looking again would double the work with
+ * every level. */
+static struct str only_member_text(struct texts *t, struct json o, int depth)
 {
-    static const char *const keys[] = { "text", "input", "question", "user_query", "query", "message", "input_value", "output", "answer",
-        "content", "prompt", "inputs", "outputs" };
-    struct str s = message_text(t, o, depth);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys && !is_text(s); i++)
-        s = member_text(t, json_key(o, keys[i]), depth);
-    if (is_text(s) || json_size(o) != 1)
-        return s;
     struct json_iter it = json_iter(o);
     struct json only;
     struct str key;
-    return json_next(&it, &key, &only) ? member_text(t, only, depth) : STR_NONE;
+    if (json_size(o) != 1 || !json_next(&it, &key, &only))
+        return STR_NONE;
+    for (size_t i = 0; i < TELLING_KEYS; i++)
+        if (str_is(key, telling_keys[i]))
+            return STR_NONE;
+    return member_text(t, only, depth);
+}
+
+static struct str object_text(struct texts *t, struct json o, int depth)
+{
+    struct str s = message_text(t, o, depth);
+    for (size_t i = 0; i < TELLING_KEYS && !is_text(s); i++)
+        s = member_text(t, json_key(o, telling_keys[i]), depth);
+    return is_text(s) ? s : only_member_text(t, o, depth);
 }
 
 /* A string that holds an object or array is looked into. */
@@ -175,7 +188,8 @@ static struct str string_text(struct texts *t, struct str s, int depth)
 {
     struct json inside;
     struct str trimmed = str_trim(s), found = STR_NONE;
-    if (trimmed.n && (*trimmed.p == '{' || *trimmed.p == '[') && json_parse(t->a, trimmed, 0, &inside, NULL) == ST_OK)
+    if (trimmed.n && (*trimmed.p == '{' || *trimmed.p == '[') &&
+        json_parse(t->a, trimmed, 0, &inside, NULL) == ST_OK)
         found = text_of(t, inside, depth + 1);
     return is_text(found) ? found : s;
 }
@@ -206,7 +220,8 @@ static bool has_leaf(struct json v, int depth)
     return false;
 }
 
-enum text_class derive_text(struct arena *a, struct json value, enum type_hint hint, bool input_mode, struct str *out)
+enum text_class derive_text(
+    struct arena *a, struct json value, enum type_hint hint, bool input_mode, struct str *out)
 {
     struct texts t = { .a = a, .input_mode = input_mode };
     bool as_is = (hint == HINT_TEXT || hint == HINT_RAW) && json_is_str(value);
@@ -235,11 +250,12 @@ static bool takes_part(const struct row *r)
 {
     int64_t type = row_int(r, OBSERVATION_type, OBS_SPAN);
     return type != OBS_EVALUATOR && type != OBS_GUARDRAIL && type != OBS_TOOL &&
-        !str_is(row_text(r, OBSERVATION_name), "langwatch.track_event");
+           !str_is(row_text(r, OBSERVATION_name), "langwatch.track_event");
 }
 
 /* A PAYLOAD value with its type hint, which only the fold knows. */
-static enum status load_json(struct finder *f, const struct row *r, unsigned column, struct json *out, enum type_hint *hint)
+static enum status load_json(
+    struct finder *f, const struct row *r, unsigned column, struct json *out, enum type_hint *hint)
 {
     struct row copy = *r;
     struct str text;
@@ -279,13 +295,12 @@ static enum status look_at(struct finder *f, const struct row *r, struct offer *
 static enum status find_input(struct finder *f, const uint32_t *order, size_t n, struct str *text)
 {
     struct str fallback = STR_NONE;
-    struct offer o;
     for (size_t i = 0; i < n; i++) {
-        enum status st = takes_part(&f->rows[order[i]]) ? look_at(f, &f->rows[order[i]], &o) : ST_OK;
+        const struct row *r = &f->rows[order[i]];
+        struct offer o = { .class = TEXT_NONE };
+        enum status st = takes_part(r) ? look_at(f, r, &o) : ST_OK;
         if (st != ST_OK)
             return st;
-        if (!takes_part(&f->rows[order[i]]))
-            continue;
         if (o.class == TEXT_REAL) {
             *text = o.text;
             return ST_OK;
@@ -315,7 +330,8 @@ static int later_end(const void *x, const void *y)
     return (a->place > b->place) - (a->place < b->place);
 }
 
-static enum status find_output(struct finder *f, const uint32_t *order, const uint16_t *depth, size_t n, struct str *text)
+static enum status find_output(
+    struct finder *f, const uint32_t *order, const uint16_t *depth, size_t n, struct str *text)
 {
     struct candidate *c = arena_array(f->a, n + 1, sizeof *c);
     struct str inferred = STR_NONE, fallback = STR_NONE;
@@ -323,7 +339,8 @@ static enum status find_output(struct finder *f, const uint32_t *order, const ui
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
         if (takes_part(&f->rows[order[i]]))
-            c[count++] = (struct candidate){ order[i], depth[i] == 0, row_time(&f->rows[order[i]], OBSERVATION_end_ns), (uint32_t)i };
+            c[count++] = (struct candidate){ order[i], depth[i] == 0,
+                row_time(&f->rows[order[i]], OBSERVATION_end_ns), (uint32_t)i };
     if (count)
         qsort(c, count, sizeof *c, later_end);
     for (size_t i = 0; i < count; i++) {
@@ -365,10 +382,12 @@ static enum status find_http(struct finder *f, const struct row *root, struct st
     return ST_OK;
 }
 
-enum status derive_trace_text(struct arena *a, const struct row *rows, size_t n, bool input, const struct payload_loader *load,
-    struct str *text, struct err *err)
+enum status derive_trace_text(struct arena *a, const struct row *rows, size_t n, bool input,
+    const struct payload_loader *load, struct str *text, struct err *err)
 {
-    struct finder f = { .a = a, .scratch = arena_new(), .load = load, .rows = rows, .input = input, .err = err };
+    struct finder f = {
+        .a = a, .scratch = arena_new(), .load = load, .rows = rows, .input = input, .err = err
+    };
     uint32_t *order = arena_array(a, n + 1, sizeof *order);
     uint16_t *depth = arena_array(a, n + 1, sizeof *depth);
     *text = STR_NONE;

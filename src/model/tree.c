@@ -19,7 +19,7 @@ struct tree {
     uint32_t *place;  /* of a row in `sorted` */
     uint32_t *slots;  /* hash table of ids: 1 + row */
     size_t mask;
-    uint32_t *parent; /* NOBODY: a root */
+    uint32_t *parent;       /* NOBODY: a root */
     uint32_t *first, *next; /* children in order; first[n] are the roots */
 };
 
@@ -210,7 +210,8 @@ static void walk_outside_in(struct walk *w)
     }
 }
 
-void derive_tree(struct arena *a, const struct row *rows, size_t n, bool outside_in, uint32_t *order, uint16_t *depth)
+void derive_tree(
+    struct arena *a, const struct row *rows, size_t n, bool outside_in, uint32_t *order, uint16_t *depth)
 {
     struct tree t = { .rows = rows, .n = n };
     struct walk w = { .t = &t, .order = order, .depth = depth };

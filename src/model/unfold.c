@@ -17,9 +17,11 @@ struct reader {
     const struct value *cols;
     struct str rest;
     struct state *out;
-    struct masks *masks;          /* per writer */
-    uint64_t departs;               /* cells that had an exception, by place */
-    uint8_t place[2 * COLUMNS_MAX]; /* 1 + index of the cell of a column: main, then hints; before patches are put in */
+    struct masks *masks; /* per writer */
+    uint64_t departs;    /* cells that had an exception, by place */
+    uint8_t place
+        [2 *
+            COLUMNS_MAX]; /* 1 + index of the cell of a column: main, then hints; before patches are put in */
 };
 
 static bool read_byte(struct str *s, uint8_t *out)
@@ -41,7 +43,8 @@ static bool read_digest(struct str *s, uint32_t *out)
     return true;
 }
 
-static bool read_writer(struct str *s, enum entity e, struct writer *w, uint8_t *flags, int64_t base_t, int64_t base_record)
+static bool read_writer(
+    struct str *s, enum entity e, struct writer *w, uint8_t *flags, int64_t base_t, int64_t base_record)
 {
     int64_t d;
     uint8_t profile;
@@ -72,7 +75,8 @@ static bool read_writer(struct str *s, enum entity e, struct writer *w, uint8_t 
 
 static struct value ref_of(const struct writer *w, unsigned column, uint8_t hint, uint32_t hash)
 {
-    return (struct value){ .kind = V_REF, .hint = hint, .piece = (uint8_t)column, .hash = hash, .i = w->record };
+    return (
+        struct value){ .kind = V_REF, .hint = hint, .piece = (uint8_t)column, .hash = hash, .i = w->record };
 }
 
 static struct value row_patch(const struct column *col, struct value v)
@@ -89,7 +93,8 @@ static bool decode_plain(struct reader *r, int64_t base_t)
     uint8_t flags;
     uint64_t mask, record = 0, hints = 0;
     if (!read_writer(&r->rest, r->entity, w, &flags, base_t, 0) || !varint_read(&r->rest, &mask) ||
-        (mask && !varint_read(&r->rest, &record)) || (flags & W_TYPE_HINTS && !varint_read(&r->rest, &hints)) || r->rest.n)
+        (mask && !varint_read(&r->rest, &record)) ||
+        (flags & W_TYPE_HINTS && !varint_read(&r->rest, &hints)) || r->rest.n)
         return false;
     s->n_writers = 1;
     w->record = (int64_t)record;
@@ -136,7 +141,8 @@ static bool decode_writers(struct reader *r, int64_t base_t)
     for (size_t i = 0; i < n; i++) {
         struct writer *w = &r->out->writers[i];
         uint8_t flags;
-        if (!read_writer(&r->rest, r->entity, w, &flags, base_t, base_record) || !read_masks(r, flags, &r->masks[i]))
+        if (!read_writer(&r->rest, r->entity, w, &flags, base_t, base_record) ||
+            !read_masks(r, flags, &r->masks[i]))
             return false;
         if (i == 0)
             base_t = w->t_ns;
@@ -179,7 +185,8 @@ static bool held_value(const struct reader *r, unsigned column, size_t writer, b
 static void hold(struct reader *r, unsigned column, size_t writer, bool hint, struct value v)
 {
     struct state *s = r->out;
-    s->cells[s->n_cells++] = ruled_cell(model_profile(s->writers[writer].profile), column, (unsigned)writer, hint, v);
+    s->cells[s->n_cells++] =
+        ruled_cell(model_profile(s->writers[writer].profile), column, (unsigned)writer, hint, v);
     r->place[column + (hint ? COLUMNS_MAX : 0)] = (uint8_t)s->n_cells;
 }
 
@@ -256,7 +263,9 @@ static bool read_value(struct reader *r, const struct column *col, const struct 
         if (col->place == PLACE_PAYLOAD)
             v->piece = PIECE_INLINE;
         return value_fits(col, v);
-    case V_REF: *v = ref_of(w, col->number, 0, 0); return col->place == PLACE_PAYLOAD && read_digest(&r->rest, &v->hash);
+    case V_REF:
+        *v = ref_of(w, col->number, 0, 0);
+        return col->place == PLACE_PAYLOAD && read_digest(&r->rest, &v->hash);
     default: return false;
     }
 }
@@ -317,8 +326,9 @@ static bool decode_patch_column(struct reader *r)
     uint8_t column;
     uint64_t n;
     size_t at = 0;
-    if (!read_byte(&r->rest, &column) || column >= r->columns_n || !kind_has_patches(r->columns[column].kind) ||
-        !varint_read(&r->rest, &n) || n == 0 || n > r->rest.n / 3)
+    if (!read_byte(&r->rest, &column) || column >= r->columns_n ||
+        !kind_has_patches(r->columns[column].kind) || !varint_read(&r->rest, &n) || n == 0 ||
+        n > r->rest.n / 3)
         return false;
     while (at < s->n_cells && s->cells[at].column < column)
         at++;
@@ -369,11 +379,12 @@ static bool decode_full(struct reader *r, int64_t base_t)
     for (unsigned c = 0; c < r->columns_n; c++)
         if (!decode_column(r, c))
             return false;
-    return decode_exceptions(r) && decode_hidden(r) && decode_type_hints(r) && decode_patches(r) && decode_seen(r);
+    return decode_exceptions(r) && decode_hidden(r) && decode_type_hints(r) && decode_patches(r) &&
+           decode_seen(r);
 }
 
-enum status state_decode(struct arena *a, enum entity e, const struct value cols[COLUMNS_MAX], struct str fold, struct state **out,
-    struct err *err)
+enum status state_decode(struct arena *a, enum entity e, const struct value cols[COLUMNS_MAX],
+    struct str fold, struct state **out, struct err *err)
 {
     struct reader r = { .a = a, .entity = e, .cols = cols, .rest = fold };
     uint8_t head;
@@ -395,7 +406,8 @@ enum status state_decode(struct arena *a, enum entity e, const struct value cols
 /* ---- stored rows ---------------------------------------------------------------------------------------------------- */
 
 /* The first writer of a blob, and what of the blob follows it. False when there is none or the blob is damaged. */
-static bool first_writer(const struct row *r, struct str *rest, uint8_t *head, uint8_t *flags, struct writer *w)
+static bool first_writer(
+    const struct row *r, struct str *rest, uint8_t *head, uint8_t *flags, struct writer *w)
 {
     uint64_t n = 1;
     *rest = r->fold;
@@ -415,7 +427,7 @@ static bool read_payload_mask(struct str *rest, uint8_t flags, struct payload_ma
 {
     *m = (struct payload_mask){ 0 };
     return varint_read(rest, &m->columns) && (!m->columns || varint_read(rest, &m->record)) &&
-        (!(flags & W_TYPE_HINTS) || varint_read(rest, &m->hints));
+           (!(flags & W_TYPE_HINTS) || varint_read(rest, &m->hints));
 }
 
 static bool plain_states(const struct row *r, unsigned column, struct str rest, uint8_t flags)
@@ -434,8 +446,14 @@ static bool plain_states(const struct row *r, unsigned column, struct str rest, 
 static void claim_by(const struct writer *w, unsigned column, bool null, struct claim *out)
 {
     const struct rule *r = &model_profile(w->profile)->rules[column];
-    *out = (struct claim){ .stated = true, .null = null, .rank = r->rank, .direction = r->direction, .mode = r->mode,
-        .profile = w->profile, .minor = w->minor, .t_ns = w->t_ns };
+    *out = (struct claim){ .stated = true,
+        .null = null,
+        .rank = r->rank,
+        .direction = r->direction,
+        .mode = r->mode,
+        .profile = w->profile,
+        .minor = w->minor,
+        .t_ns = w->t_ns };
 }
 
 static bool read_exception(struct str rest, unsigned column, struct claim *out)
@@ -459,7 +477,8 @@ static bool read_exception(struct str rest, unsigned column, struct claim *out)
 }
 
 /* Walk the writers of a full blob for the one that holds the column; the first one is read already. */
-static bool full_claim(const struct row *r, unsigned column, struct str rest, uint8_t flags, struct writer w, struct claim *out)
+static bool full_claim(
+    const struct row *r, unsigned column, struct str rest, uint8_t flags, struct writer w, struct claim *out)
 {
     struct str counted = r->fold;
     uint8_t head;
@@ -521,7 +540,8 @@ unsigned row_families(const struct row *r)
         return families;
     for (uint64_t i = 1; i < n; i++) {
         if (!varint_read(&rest, &skip) || (flags & W_NULLS && !varint_read(&rest, &skip)) ||
-            (flags & W_HINTS && !varint_read(&rest, &skip)) || !read_writer(&rest, r->entity, &w, &flags, 0, 0))
+            (flags & W_HINTS && !varint_read(&rest, &skip)) ||
+            !read_writer(&rest, r->entity, &w, &flags, 0, 0))
             break;
         families |= profile_family(w.profile);
     }
@@ -555,7 +575,8 @@ enum status row_refs(struct arena *a, struct row *r, struct err *err)
     uint8_t head, flags;
     struct writer w;
     struct state *s;
-    if (!r->fold.n || (first_writer(r, &rest, &head, &flags, &w) && !(head & FOLD_FULL) && plain_refs(r, rest, flags, w)))
+    if (!r->fold.n ||
+        (first_writer(r, &rest, &head, &flags, &w) && !(head & FOLD_FULL) && plain_refs(r, rest, flags, w)))
         return ST_OK;
     enum status st = state_decode(a, r->entity, r->cols, r->fold, &s, err);
     if (st != ST_OK)
@@ -572,7 +593,8 @@ enum status row_refs(struct arena *a, struct row *r, struct err *err)
     return ST_OK;
 }
 
-enum status row_load(struct arena *a, struct row *r, uint32_t columns, const struct payload_loader *load, struct err *err)
+enum status row_load(
+    struct arena *a, struct row *r, uint32_t columns, const struct payload_loader *load, struct err *err)
 {
     size_t n;
     const struct column *all = model_columns(r->entity, &n);

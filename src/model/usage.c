@@ -150,7 +150,8 @@ void derive_usage(struct arena *a, const struct row *r, struct usage_final *out)
     struct json usage;
     struct counts c = { 0 };
     *out = (struct usage_final){ 0 };
-    if (r->cols[OBSERVATION_usage].kind != V_JSON || json_parse(a, r->cols[OBSERVATION_usage].s, 0, &usage, NULL) != ST_OK)
+    if (r->cols[OBSERVATION_usage].kind != V_JSON ||
+        json_parse(a, r->cols[OBSERVATION_usage].s, 0, &usage, NULL) != ST_OK)
         return;
     out->estimated = json_bool(json_key(usage, "estimated"));
     read_counts(a, usage, &c);

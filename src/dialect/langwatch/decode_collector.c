@@ -72,10 +72,12 @@ static struct str trace_id_of(const struct collector *x)
 /* ---- metadata (3.3) ------------------------------------------------------------------------------------------------- */
 
 /* Reserved keys that are one string and live in the metadata column. */
-static const char *const reserved_texts[] = { "customer_id", "topic_id", "subtopic_id", "sdk_name", "sdk_version", "sdk_language",
-    "telemetry_sdk_name", "telemetry_sdk_version", "telemetry_sdk_language", NULL };
+static const char *const reserved_texts[] = { "customer_id", "topic_id", "subtopic_id", "sdk_name",
+    "sdk_version", "sdk_language", "telemetry_sdk_name", "telemetry_sdk_version", "telemetry_sdk_language",
+    NULL };
 /* Reserved keys with a column of their own. */
-static const char *const reserved_columns[] = { "user_id", "thread_id", "labels", "prompt_ids", "prompt_version_ids", NULL };
+static const char *const reserved_columns[] = { "user_id", "thread_id", "labels", "prompt_ids",
+    "prompt_version_ids", NULL };
 
 static void add_label(struct collector *x, struct jw *w, struct str key, struct json value)
 {
@@ -91,7 +93,8 @@ static struct str labels_of(struct collector *x, const struct at *at, struct jso
     if (!json_is_set(v))
         return STR_NONE;
     if (json_is_arr(v) || !(json_is_obj(v) || json_is_str(v)))
-        return langwatch__is_texts(&x->is, at, v, false) && json_size(v) > 0 ? json_text(x->arena, v) : STR_NONE;
+        return langwatch__is_texts(&x->is, at, v, false) && json_size(v) > 0 ? json_text(x->arena, v)
+                                                                             : STR_NONE;
     if (json_is_str(v) && json_str(v).n == 0)
         return STR_NONE;
     buf_clear(&x->text);
@@ -106,7 +109,8 @@ static struct str labels_of(struct collector *x, const struct at *at, struct jso
 }
 
 /* A user or thread id. What can be no id is kept beside, and given back. */
-static void decode_identity(struct collector *x, const struct at *at, const char *name, unsigned column, struct json v, struct jw *kept)
+static void decode_identity(struct collector *x, const struct at *at, const char *name, unsigned column,
+    struct json v, struct jw *kept)
 {
     if (!langwatch__is_text(&x->is, at, v, true))
         return;
@@ -134,7 +138,8 @@ static void decode_custom(struct collector *x, const struct at *at, struct json 
     for (struct json_iter it = json_iter(m); json_next(&it, &key, &value);) {
         if (json_is_null(value) || langwatch__word(reserved_columns, key) >= 0)
             continue;
-        if (langwatch__word(reserved_texts, key) >= 0 && !langwatch__is_text(&x->is, AT_KEY(at, key), value, true))
+        if (langwatch__word(reserved_texts, key) >= 0 &&
+            !langwatch__is_text(&x->is, AT_KEY(at, key), value, true))
             continue;
         jw_key_str(&w, key);
         jw_value(&w, value);
@@ -194,7 +199,7 @@ static bool has_result(struct json v)
 {
     struct str status = json_str(json_key(v, "status"));
     return str_is(status, "error") || str_is(status, "skipped") || json_is_set(json_key(v, "passed")) ||
-        json_is_set(json_key(v, "score")) || json_is_set(json_key(v, "label"));
+           json_is_set(json_key(v, "score")) || json_is_set(json_key(v, "label"));
 }
 
 static enum status glance_at_evaluations(struct collector *x)
@@ -233,7 +238,8 @@ static struct str evaluation_id(struct collector *x, struct json v)
 
 static void check_evaluation(struct collector *x, const struct at *at, struct json v)
 {
-    struct json id = json_key(v, "evaluation_id"), status = json_key(v, "status"), times = json_key(v, "timestamps");
+    struct json id = json_key(v, "evaluation_id"), status = json_key(v, "status"),
+                times = json_key(v, "timestamps");
     if (json_is_set(id) && !(json_is_str(id) && json_str(id).n == 0))
         langwatch__is_id(&x->is, AT(at, "evaluation_id"), id);
     if (!json_is_set(json_key(v, "name")))
@@ -251,7 +257,8 @@ static void check_evaluation(struct collector *x, const struct at *at, struct js
     if (!langwatch__is_object(&x->is, AT(at, "timestamps"), times, true))
         return;
     langwatch__is_number(&x->is, AT(AT(at, "timestamps"), "started_at"), json_key(times, "started_at"), true);
-    langwatch__is_number(&x->is, AT(AT(at, "timestamps"), "finished_at"), json_key(times, "finished_at"), true);
+    langwatch__is_number(
+        &x->is, AT(AT(at, "timestamps"), "finished_at"), json_key(times, "finished_at"), true);
 }
 
 /* Number, boolean and text move together; the type is that of the first there is. */
@@ -260,7 +267,10 @@ static struct str score_value(struct collector *x, struct json v)
     struct json score = json_key(v, "score"), passed = json_key(v, "passed"), label = json_key(v, "label");
     struct jw w = langwatch__begin(x);
     if (json_is_set(score) || json_is_set(passed) || json_is_set(label))
-        jw_kv_cstr(&w, "type", json_is_set(score) ? "NUMERIC" : json_is_set(passed) ? "BOOLEAN" : "CATEGORICAL");
+        jw_kv_cstr(&w, "type",
+            json_is_set(score)    ? "NUMERIC"
+            : json_is_set(passed) ? "BOOLEAN"
+                                  : "CATEGORICAL");
     jw_kv_raw_opt(&w, "number", json_is_set(score) ? json_num_text(score) : STR_NONE);
     if (json_is_set(passed))
         jw_kv_bool(&w, "boolean", json_bool(passed));
@@ -317,7 +327,8 @@ static void decode_evaluation(struct collector *x, size_t i, struct json v)
         return;
     if (!status.p)
         status = json_is_set(json_key(v, "error")) ? STR("error") : STR("processed");
-    struct event *e = event_new(x->b, PROFILE_LANGWATCH_EVALUATION, x->project, STR_NONE, evaluation_id(x, v), TIME_NONE);
+    struct event *e =
+        event_new(x->b, PROFILE_LANGWATCH_EVALUATION, x->project, STR_NONE, evaluation_id(x, v), TIME_NONE);
     e->wire_index = (uint32_t)(langwatch__state(x->c)->n_spans + i);
     langwatch__decode(&x->is, at, KIND_EVALUATION, v, e);
     event_set_int(e, SCORE_source, SOURCE_EVAL);
@@ -325,17 +336,20 @@ static void decode_evaluation(struct collector *x, size_t i, struct json v)
         event_set_json(e, SCORE_value, score_value(x, v));
     event_set_text(e, SCORE_trace_id, x->trace_id);
     if (evaluator.n == 0)
-        event_set_text(e, SCORE_evaluator_id, langwatch__evaluator_id(x->arena, json_str(json_key(v, "name"))));
+        event_set_text(
+            e, SCORE_evaluator_id, langwatch__evaluator_id(x->arena, json_str(json_key(v, "name"))));
     event_set_text(e, SCORE_status, status);
     event_set_json(e, SCORE_leftovers, evaluation_leftovers(x, v));
-    set_evaluation_times(e, langwatch__ms(json_key(times, "started_at"), &seconds), langwatch__ms(json_key(times, "finished_at"), &seconds));
+    set_evaluation_times(e, langwatch__ms(json_key(times, "started_at"), &seconds),
+        langwatch__ms(json_key(times, "finished_at"), &seconds));
 }
 
 static void decode_evaluations(struct collector *x)
 {
     struct json v;
     size_t i = 0;
-    if (json_type(x->evaluations) == JSON_ABSENT || !langwatch__is_array(&x->is, AT(NULL, "evaluations"), x->evaluations, false))
+    if (json_type(x->evaluations) == JSON_ABSENT ||
+        !langwatch__is_array(&x->is, AT(NULL, "evaluations"), x->evaluations, false))
         return;
     for (struct json_iter it = json_iter(x->evaluations); json_next(&it, NULL, &v); i++)
         decode_evaluation(x, i, v);
@@ -349,10 +363,12 @@ static enum status check_counts(struct collector *x)
     if (langwatch__truthy(x->spans) && !json_is_arr(x->spans))
         return fail_message(x, ST_INVALID, STR("Invalid 'spans' field, expecting array"));
     if (s->n_spans > LANGWATCH_SPANS_MAX)
-        return fail_message(x, ST_RATE, arena_printf(x->arena, "Too many spans, maximum of %d per trace", LANGWATCH_SPANS_MAX));
+        return fail_message(x, ST_RATE,
+            arena_printf(x->arena, "Too many spans, maximum of %d per trace", LANGWATCH_SPANS_MAX));
     if (s->n_evaluations > LANGWATCH_EVALUATIONS_MAX)
         return fail_message(x, ST_RATE,
-            arena_printf(x->arena, "Too many evaluations, maximum of %d per trace", LANGWATCH_EVALUATIONS_MAX));
+            arena_printf(
+                x->arena, "Too many evaluations, maximum of %d per trace", LANGWATCH_EVALUATIONS_MAX));
     return ST_OK;
 }
 
@@ -367,7 +383,8 @@ static enum status check_trace_ids(struct collector *x)
             return fail_message(x, ST_INVALID, STR("All spans must have the same trace id"));
     }
     if (!str_is_id(x->trace_id))
-        return fail_error(x, "Validation error: Invalid id, expected 1 to 800 bytes of UTF-8 without control characters at \"trace_id\"");
+        return fail_error(x,
+            "Validation error: Invalid id, expected 1 to 800 bytes of UTF-8 without control characters at \"trace_id\"");
     return ST_OK;
 }
 
@@ -457,7 +474,9 @@ static enum status decode(struct collector *x)
 
 enum status langwatch_collector_write(struct call *c, struct batch *b, struct err *err)
 {
-    struct collector x = { .c = c, .b = b, .err = err, .arena = c->arena, .project = c->caller->project, .newest_ns = TIME_NONE };
+    struct collector x = {
+        .c = c, .b = b, .err = err, .arena = c->arena, .project = c->caller->project, .newest_ns = TIME_NONE
+    };
     x.is.arena = c->arena;
     buf_init(&x.text, 0);
     enum status st = decode(&x);
@@ -496,10 +515,14 @@ void langwatch_collector_reply(struct call *c, struct reply *r)
     buf_init(&rejected.texts, 0);
     count_results(c->batch, s->n_spans, &rejected);
     bool none = s->n_spans > 0 && rejected.spans == s->n_spans;
-    struct str failed = none ? arena_printf(c->arena, "Failed to ingest all %zu spans, please retry", s->n_spans) : STR_NONE;
+    struct str failed =
+        none ? arena_printf(c->arena, "Failed to ingest all %zu spans, please retry", s->n_spans) : STR_NONE;
     struct jw w = jw_of(&r->body);
     jw_obj(&w);
-    jw_kv_str(&w, "message", none ? failed : rejected.changed ? STR("Trace received successfully.") : STR("No changes"));
+    jw_kv_str(&w, "message",
+        none               ? failed
+        : rejected.changed ? STR("Trace received successfully.")
+                           : STR("No changes"));
     jw_key(&w, "partialSuccess");
     jw_obj(&w);
     jw_kv_i64(&w, "rejectedSpans", (int64_t)rejected.spans);

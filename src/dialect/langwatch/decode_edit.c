@@ -9,7 +9,8 @@
 
 /* ---- metadata ------------------------------------------------------------------------------------------------------- */
 
-static const char *const columned[] = { "user_id", "thread_id", "labels", "prompt_ids", "prompt_version_ids", NULL };
+static const char *const columned[] = { "user_id", "thread_id", "labels", "prompt_ids", "prompt_version_ids",
+    NULL };
 
 static void check_custom(struct issues *is, const struct at *at, struct json v)
 {
@@ -17,7 +18,8 @@ static void check_custom(struct issues *is, const struct at *at, struct json v)
     case JSON_STR:
         if (langwatch__characters(json_str(v)) > LANGWATCH_METADATA_TEXT)
             langwatch__issue(is, at, "too_big",
-                arena_printf(is->arena, "String must contain at most %d character(s)", LANGWATCH_METADATA_TEXT));
+                arena_printf(
+                    is->arena, "String must contain at most %d character(s)", LANGWATCH_METADATA_TEXT));
         return;
     case JSON_NUM:
     case JSON_BOOL:
@@ -49,7 +51,8 @@ static void check_metadata(struct issues *is, struct json body)
     if (json_size(metadata) == 0)
         langwatch__issue(is, at, "too_small", STR("At least one metadata key is required"));
     if (json_text(is->arena, metadata).n > LANGWATCH_METADATA_BYTES)
-        langwatch__issue(is, at, "too_big", arena_printf(is->arena, "Metadata must be at most %d bytes", LANGWATCH_METADATA_BYTES));
+        langwatch__issue(is, at, "too_big",
+            arena_printf(is->arena, "Metadata must be at most %d bytes", LANGWATCH_METADATA_BYTES));
     for (struct json_iter it = json_iter(metadata); json_next(&it, &key, &v);)
         check_member(is, AT_KEY(at, key), key, v);
 }
@@ -141,7 +144,8 @@ enum status langwatch_share_write(struct call *c, struct batch *b, struct err *e
         return ST_OK;
     }
     s->token = arena_dup(c->arena, uuid_new(uuid));
-    struct event *e = event_new(b, PROFILE_EDIT_RECORD, c->caller->project, STR("share"), s->token, TIME_NONE);
+    struct event *e =
+        event_new(b, PROFILE_EDIT_RECORD, c->caller->project, STR("share"), s->token, TIME_NONE);
     e->wire_index = 0;
     event_set_text(e, RECORD_name, STR("trace"));
     event_set_text(e, RECORD_trace_id, c->params[0]);

@@ -63,8 +63,9 @@ static void check_predefined(struct issues *is, const struct tracked *t)
             if (json_type(v) == JSON_ABSENT) /* another type has its issue already */
                 langwatch__issue_type(is, at, "number", v);
         } else if (n < predefined[i].least || (predefined[i].above && n <= predefined[i].least))
-            langwatch__issue(is, at, "too_small", arena_printf(is->arena, "Number must be greater than %s%g",
-                predefined[i].above ? "" : "or equal to ", predefined[i].least));
+            langwatch__issue(is, at, "too_small",
+                arena_printf(is->arena, "Number must be greater than %s%g",
+                    predefined[i].above ? "" : "or equal to ", predefined[i].least));
         else if (n > predefined[i].most)
             langwatch__issue(is, at, "too_big",
                 arena_printf(is->arena, "Number must be less than or equal to %g", predefined[i].most));
@@ -81,7 +82,8 @@ static void check(struct issues *is, struct tracked *t)
     langwatch__is_text(is, AT(NULL, "event_type"), json_key(t->body, "event_type"), false);
     if (json_type(id) != JSON_ABSENT)
         langwatch__is_id(is, AT(NULL, "event_id"), id);
-    if (json_type(time) != JSON_ABSENT && langwatch__is_number(is, AT(NULL, "timestamp"), time, false) && json_f64(time, &ms)) {
+    if (json_type(time) != JSON_ABSENT && langwatch__is_number(is, AT(NULL, "timestamp"), time, false) &&
+        json_f64(time, &ms)) {
         if (ms > -9.2e12 && ms < 9.2e12)
             t->t_ns = (int64_t)ms * NS_PER_MS;
         else
@@ -127,7 +129,8 @@ static void add_vote(struct call *c, struct batch *b, const struct tracked *t, s
         arena_printf(c->arena, "thumbs_up_down_%.*s", STR_ARG(id)), t->t_ns);
     event_set_text(e, SCORE_name, STR("thumbs_up_down"));
     event_set_int(e, SCORE_source, SOURCE_ANNOTATION);
-    event_set_json(e, SCORE_value, arena_printf(c->arena, "{\"type\":\"NUMERIC\",\"number\":%.*s}", STR_ARG(json_num_text(vote))));
+    event_set_json(e, SCORE_value,
+        arena_printf(c->arena, "{\"type\":\"NUMERIC\",\"number\":%.*s}", STR_ARG(json_num_text(vote))));
     event_set_text(e, SCORE_comment, json_str(json_key(t->details, "feedback")));
     event_set_text(e, SCORE_trace_id, t->trace_id);
     event_set_int(e, SCORE_time_ns, t->t_ns);
@@ -140,7 +143,8 @@ static void add_events(struct call *c, struct batch *b, const struct tracked *t)
     if (!event_id.p)
         event_id = arena_dup(c->arena, uuid_new(uuid));
     struct str id = record_id(c->arena, t, event_id);
-    struct event *e = event_new(b, PROFILE_LANGWATCH_EVENT, c->caller->project, STR("tracked_event"), id, t->t_ns);
+    struct event *e =
+        event_new(b, PROFILE_LANGWATCH_EVENT, c->caller->project, STR("tracked_event"), id, t->t_ns);
     e->wire_index = 0;
     event_set_text(e, RECORD_name, t->type);
     event_set_text(e, RECORD_trace_id, t->trace_id);

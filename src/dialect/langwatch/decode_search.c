@@ -15,8 +15,9 @@
 #define PREFIX_DAYS     90
 #define CANDIDATES_MAX  5
 
-static const char *const legacy_keys[] = { "startDate", "endDate", "query", "filters", "pageSize", "scrollId", "sortDirection", "sortBy",
-    "groupBy", "traceIds", "negateFilters", "updatedAt", "pageOffset", "format", "llmMode", NULL };
+static const char *const legacy_keys[] = { "startDate", "endDate", "query", "filters", "pageSize", "scrollId",
+    "sortDirection", "sortBy", "groupBy", "traceIds", "negateFilters", "updatedAt", "pageOffset", "format",
+    "llmMode", NULL };
 static const char *const formats[] = { "json", "digest", NULL };
 static const char *const date_fields[] = { "occurred", "updated", NULL };
 static const char *const roots[] = { "traces", NULL };
@@ -36,7 +37,8 @@ static struct json member(const struct asking *x, const char *key)
 }
 
 /* An optional member: there and of the right type? Zod refuses null for what is merely optional. */
-static bool given(struct asking *x, const char *key, bool (*check)(struct issues *, const struct at *, struct json, bool))
+static bool given(
+    struct asking *x, const char *key, bool (*check)(struct issues *, const struct at *, struct json, bool))
 {
     struct json v = member(x, key);
     return json_type(v) != JSON_ABSENT && check(x->is, AT_KEY(NULL, str_of(key)), v, false);
@@ -139,7 +141,9 @@ static void read_order(struct asking *x)
         x->q->order_key = str_sub(by, evaluations.n, SIZE_MAX);
     }
     struct str group = given(x, "groupBy", langwatch__is_text) ? json_str(member(x, "groupBy")) : STR_NONE;
-    x->s->group = str_is(group, "user_id") ? GROUP_USER : str_is(group, "thread_id") ? GROUP_THREAD : GROUP_NONE;
+    x->s->group = str_is(group, "user_id")     ? GROUP_USER
+                  : str_is(group, "thread_id") ? GROUP_THREAD
+                                               : GROUP_NONE;
 }
 
 static void read_page_size(struct asking *x)
@@ -162,7 +166,8 @@ static void read_page(struct asking *x)
 {
     double offset;
     read_page_size(x);
-    if (given(x, "pageOffset", langwatch__is_number) && json_f64(member(x, "pageOffset"), &offset) && offset != 0)
+    if (given(x, "pageOffset", langwatch__is_number) && json_f64(member(x, "pageOffset"), &offset) &&
+        offset != 0)
         langwatch__issue(x->is, AT(NULL, "pageOffset"), "custom",
             STR("pageOffset is no longer supported \xE2\x80\x94 offset pagination was removed. Use the scrollId returned by the previous "
                 "response to fetch the next page."));
@@ -198,7 +203,8 @@ static bool read_cursor(struct asking *x)
     if (digits)
         return true;
     if (x->s->by_updated) {
-        if (!str_cut(&text, '.', &bound) || !text.p || !str_to_i64(bound, &ms) || ms < 0 || ms > INT64_C(9200000000000))
+        if (!str_cut(&text, '.', &bound) || !text.p || !str_to_i64(bound, &ms) || ms < 0 ||
+            ms > INT64_C(9200000000000))
             return false;
         x->s->through_ns = ms * NS_PER_MS;
         x->q->filters[0].high_ns = x->s->through_ns + NS_PER_MS - 1;
@@ -226,7 +232,8 @@ static enum status read_search(struct call *c, struct search *s, struct query *q
     if (st == ST_TOO_LARGE)
         return st;
     if (st != ST_OK)
-        return s->newer ? langwatch__fail_malformed(c, err) : langwatch__fail_error(c, err, ST_INVALID, STR("Invalid body"));
+        return s->newer ? langwatch__fail_malformed(c, err)
+                        : langwatch__fail_error(c, err, ST_INVALID, STR("Invalid body"));
     if (langwatch__is_object(&is, NULL, x.body, false)) {
         if (!s->newer)
             langwatch__issue_keys(&is, NULL, legacy_keys, x.body);
@@ -290,7 +297,8 @@ static bool is_prefix(struct str id)
     if (id.n < PREFIX_MIN || id.n > 31)
         return false;
     for (size_t i = 0; i < id.n; i++)
-        if (!((id.p[i] >= '0' && id.p[i] <= '9') || (id.p[i] >= 'a' && id.p[i] <= 'f') || (id.p[i] >= 'A' && id.p[i] <= 'F')))
+        if (!((id.p[i] >= '0' && id.p[i] <= '9') || (id.p[i] >= 'a' && id.p[i] <= 'f') ||
+                (id.p[i] >= 'A' && id.p[i] <= 'F')))
             return false;
     return true;
 }
@@ -318,7 +326,8 @@ static void ask_for_prefix(struct call *c, struct langwatch_state *s)
     q->limit = CANDIDATES_MAX;
     q->order = BY_ID;
     q->descending = false;
-    call_get(c, TRACE, STR_NONE, arena_printf(c->arena, "%.*s%.*s", (int)(32 - id.n), zeros.p, STR_ARG(id)), WITH_FULL);
+    call_get(c, TRACE, STR_NONE, arena_printf(c->arena, "%.*s%.*s", (int)(32 - id.n), zeros.p, STR_ARG(id)),
+        WITH_FULL);
     s->trace_ask = c->n_asks - 1;
     c->again = true;
 }

@@ -23,8 +23,8 @@ static const struct {
     { "cache_creation_input_tokens", "input_cache_creation" },
 };
 #define N_COUNTS (sizeof counts / sizeof *counts)
-static const char *const metric_names[] = { "prompt_tokens", "completion_tokens", "reasoning_tokens", "cache_read_input_tokens",
-    "cache_creation_input_tokens", "tokens_estimated", "cost", NULL };
+static const char *const metric_names[] = { "prompt_tokens", "completion_tokens", "reasoning_tokens",
+    "cache_read_input_tokens", "cache_creation_input_tokens", "tokens_estimated", "cost", NULL };
 
 static struct json span_id_of(struct json v)
 {
@@ -51,7 +51,8 @@ static void check_times(struct issues *is, struct json v, struct span_times *out
     if (json_type(end) != JSON_ABSENT)
         langwatch__is_number(is, AT(at, "finished_at"), end, false);
     langwatch__is_number(is, AT(at, "first_token_at"), json_key(times, "first_token_at"), true);
-    langwatch__is_boolean(is, AT(at, "ignore_timestamps_on_write"), json_key(times, "ignore_timestamps_on_write"), true);
+    langwatch__is_boolean(
+        is, AT(at, "ignore_timestamps_on_write"), json_key(times, "ignore_timestamps_on_write"), true);
     out->ignore = json_bool(json_key(times, "ignore_timestamps_on_write"));
     out->start_ns = langwatch__ms(json_key(times, "started_at"), &out->seconds);
     out->end_ns = langwatch__ms(end, &out->seconds);
@@ -64,7 +65,8 @@ static void check_metrics(struct issues *is, struct json metrics)
     if (!langwatch__is_object(is, at, metrics, true))
         return;
     for (size_t i = 0; i < N_COUNTS; i++)
-        langwatch__is_number(is, AT_KEY(at, str_of(counts[i].metric)), json_key(metrics, counts[i].metric), true);
+        langwatch__is_number(
+            is, AT_KEY(at, str_of(counts[i].metric)), json_key(metrics, counts[i].metric), true);
     langwatch__is_number(is, AT(at, "cost"), json_key(metrics, "cost"), true);
     langwatch__is_boolean(is, AT(at, "tokens_estimated"), json_key(metrics, "tokens_estimated"), true);
 }
@@ -116,7 +118,8 @@ static void decode_io(struct collector *x, struct event *e, struct json v)
         set_io(e, OBSERVATION_input, value, empty);
     if (json_is_set(output) && langwatch__typed_value(&x->is, AT(NULL, "output"), output, &value, &empty))
         set_io(e, OBSERVATION_output, value, empty);
-    if (json_type(output) == JSON_ABSENT && langwatch__outputs(&x->is, AT(NULL, "outputs"), json_key(v, "outputs"), &value, &empty))
+    if (json_type(output) == JSON_ABSENT &&
+        langwatch__outputs(&x->is, AT(NULL, "outputs"), json_key(v, "outputs"), &value, &empty))
         set_io(e, OBSERVATION_output, value, empty);
 }
 
@@ -202,7 +205,8 @@ static void decode_columns(struct collector *x, struct event *e, struct json v)
     set_cost(x, e, json_key(metrics, "cost"));
     set_params(x, e, params, metrics);
     if (str_is(json_str(json_key(v, "type")), "rag"))
-        event_set_json(e, OBSERVATION_documents, langwatch__documents(&x->is, AT(NULL, "contexts"), json_key(v, "contexts")));
+        event_set_json(e, OBSERVATION_documents,
+            langwatch__documents(&x->is, AT(NULL, "contexts"), json_key(v, "contexts")));
 }
 
 enum status langwatch__decode_span(struct collector *x, size_t i, struct json v)
@@ -217,7 +221,8 @@ enum status langwatch__decode_span(struct collector *x, size_t i, struct json v)
     check_type(&x->is, v);
     check_times(&x->is, v, &times);
     struct str id = json_str(span_id_of(v));
-    struct event *e = event_new(x->b, PROFILE_LANGWATCH_SPAN, x->project, x->trace_id, id.p ? id : STR(""), newest(&times));
+    struct event *e =
+        event_new(x->b, PROFILE_LANGWATCH_SPAN, x->project, x->trace_id, id.p ? id : STR(""), newest(&times));
     e->wire_index = (uint32_t)i;
     decode_columns(x, e, v);
     if (x->is.n > 0)

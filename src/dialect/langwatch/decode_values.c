@@ -10,8 +10,8 @@
 #include "base/hash.h"
 
 /* In the order of enum type_hint, which starts with HINT_NONE. */
-static const char *const value_types[] = { "text", "raw", "json", "chat_messages", "list", "guardrail_result", "evaluation_result",
-    NULL };
+static const char *const value_types[] = { "text", "raw", "json", "chat_messages", "list", "guardrail_result",
+    "evaluation_result", NULL };
 static const char *const result_statuses[] = { "processed", "skipped", "error", NULL };
 
 /* ---- typed values --------------------------------------------------------------------------------------------------- */
@@ -46,7 +46,7 @@ static void check_result(struct issues *is, const struct at *at, struct json v)
 static bool is_typed(struct json v)
 {
     return json_is_obj(v) && langwatch__word(value_types, json_str(json_key(v, "type"))) >= 0 &&
-        json_type(json_key(v, "value")) != JSON_ABSENT;
+           json_type(json_key(v, "value")) != JSON_ABSENT;
 }
 
 static enum type_hint check_value(struct issues *is, const struct at *at, enum type_hint hint, struct json v);
@@ -64,7 +64,8 @@ static enum type_hint check_list(struct issues *is, const struct at *at, struct 
             hint = HINT_JSON;
             continue;
         }
-        enum type_hint inner = (enum type_hint)(1 + langwatch__word(value_types, json_str(json_key(item, "type"))));
+        enum type_hint inner =
+            (enum type_hint)(1 + langwatch__word(value_types, json_str(json_key(item, "type"))));
         check_value(is, AT(AT_INDEX(at, i), "value"), inner, json_key(item, "value"));
     }
     return hint;
@@ -105,7 +106,8 @@ static bool is_empty(struct json v)
     }
 }
 
-bool langwatch__typed_value(struct issues *is, const struct at *at, struct json v, struct value *out, bool *empty)
+bool langwatch__typed_value(
+    struct issues *is, const struct at *at, struct json v, struct value *out, bool *empty)
 {
     size_t before = is->n;
     if (!langwatch__is_object(is, at, v, false))
@@ -125,7 +127,8 @@ bool langwatch__typed_value(struct issues *is, const struct at *at, struct json 
     return true;
 }
 
-bool langwatch__outputs(struct issues *is, const struct at *at, struct json outputs, struct value *out, bool *empty)
+bool langwatch__outputs(
+    struct issues *is, const struct at *at, struct json outputs, struct value *out, bool *empty)
 {
     size_t before = is->n;
     if (!langwatch__is_array(is, at, outputs, true) || json_size(outputs) == 0)
@@ -229,7 +232,8 @@ static struct str context_id(struct issues *is, const struct at *at, struct json
     return json_str(v);
 }
 
-static void write_document(struct jw *w, struct arena *a, struct str id, struct str chunk_id, struct json content)
+static void write_document(
+    struct jw *w, struct arena *a, struct str id, struct str chunk_id, struct json content)
 {
     jw_obj(w);
     jw_kv_str_opt(w, "id", id);
@@ -320,9 +324,10 @@ size_t langwatch__characters(struct str s)
 }
 
 /* What a Latin letter of U+00C0 to U+00FF is without its accent. */
-static const char *const latin[64] = { "a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i", "i", "d", "n", "o", "o",
-    "o", "o", "o", "", "o", "u", "u", "u", "u", "y", "th", "ss", "a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i",
-    "i", "i", "d", "n", "o", "o", "o", "o", "o", "", "o", "u", "u", "u", "u", "y", "th", "y" };
+static const char *const latin[64] = { "a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i",
+    "i", "i", "d", "n", "o", "o", "o", "o", "o", "", "o", "u", "u", "u", "u", "y", "th", "ss", "a", "a", "a",
+    "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i", "i", "d", "n", "o", "o", "o", "o", "o", "",
+    "o", "u", "u", "u", "u", "y", "th", "y" };
 
 /* Add a character of a slug: a separator once, and only between others. */
 static void add_slug(struct buf *out, const char *s, bool separator)
@@ -362,22 +367,17 @@ struct str langwatch__evaluator_id(struct arena *a, struct str name)
 
 /* ---- span types ----------------------------------------------------------------------------------------------------- */
 
-const char *const langwatch__span_types[] = { "span", "llm", "chain", "tool", "agent", "rag", "guardrail", "evaluation", "workflow",
-    "component", "module", "server", "client", "producer", "consumer", "task", "unknown", NULL };
+const char *const langwatch__span_types[] = { "span", "llm", "chain", "tool", "agent", "rag", "guardrail",
+    "evaluation", "workflow", "component", "module", "server", "client", "producer", "consumer", "task",
+    "unknown", NULL };
 
 static const struct {
     const char *word;
     enum observation_type type;
 } types[] = {
-    { "llm", OBS_GENERATION },
-    { "agent", OBS_AGENT },
-    { "tool", OBS_TOOL },
-    { "guardrail", OBS_GUARDRAIL },
-    { "chain", OBS_CHAIN },
-    { "workflow", OBS_CHAIN },
-    { "rag", OBS_RETRIEVER },
-    { "evaluation", OBS_EVALUATOR },
-    { "component", OBS_EMBEDDING }, /* on the way back only */
+    { "llm", OBS_GENERATION }, { "agent", OBS_AGENT }, { "tool", OBS_TOOL }, { "guardrail", OBS_GUARDRAIL },
+    { "chain", OBS_CHAIN }, { "workflow", OBS_CHAIN }, { "rag", OBS_RETRIEVER },
+    { "evaluation", OBS_EVALUATOR }, { "component", OBS_EMBEDDING }, /* on the way back only */
 };
 
 enum observation_type langwatch__type_of(struct str word)

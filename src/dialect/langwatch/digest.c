@@ -46,7 +46,8 @@ static struct tree tree_of(struct arena *a, const struct row *t)
 }
 
 /* What stands before the i-th line, and, with `below`, before the lines under it. ended[d]: the line at depth d was the last one. */
-static void write_prefix(struct buf *out, const struct tree *tree, size_t i, bool ended[DEPTH_MAX + 1], bool below)
+static void write_prefix(
+    struct buf *out, const struct tree *tree, size_t i, bool ended[DEPTH_MAX + 1], bool below)
 {
     size_t depth = tree->depth[i] < DEPTH_MAX ? tree->depth[i] : DEPTH_MAX;
     ended[depth] = tree->last[i];
@@ -139,7 +140,9 @@ static void write_cut(struct buf *out, struct str text)
 static void write_platform_url(struct jw *w, const struct trace_view *v, const struct row *t)
 {
     if (v->platform_url.p)
-        jw_kv_str(w, "platformUrl", arena_printf(v->arena, "%.*s%.*s", STR_ARG(v->platform_url), STR_ARG(langwatch__url_part(v->arena, t->id))));
+        jw_kv_str(w, "platformUrl",
+            arena_printf(v->arena, "%.*s%.*s", STR_ARG(v->platform_url),
+                STR_ARG(langwatch__url_part(v->arena, t->id))));
 }
 
 void langwatch__write_digest(struct jw *w, const struct trace_view *v, const struct row *t)
@@ -206,10 +209,10 @@ static bool seen_before(struct digest *d, struct str s)
 /* A string as the digest shows it. */
 static struct str shown(struct digest *d, struct str s)
 {
-    struct str data = STR("data:"), mime = s;
+    struct str data = STR("data:");
     size_t comma = str_starts(s, data) ? str_find_char(s, ',') : SIZE_MAX;
     if (comma != SIZE_MAX && comma < 100) {
-        mime = str_sub(s, data.n, comma - data.n);
+        struct str mime = str_sub(s, data.n, comma - data.n);
         mime = str_sub(mime, 0, str_find_char(mime, ';'));
         return arena_printf(d->a, "[IMAGE: %.*s, ~%zu bytes]", STR_ARG(mime), (s.n - comma - 1) / 4 * 3);
     }
@@ -291,8 +294,8 @@ static void write_span_lines(struct digest *d, const struct tree *tree, size_t i
     struct buf prefix;
     char iso[32];
     write_prefix(&d->out, tree, i, ended, false);
-    buf_printf(&d->out, "[%.*s] %.*s %.*s (", STR_ARG(id), STR_ARG(start == TIME_NONE ? STR("-") : time_format_iso_ms(start, iso)),
-        STR_ARG(name_of(o)));
+    buf_printf(&d->out, "[%.*s] %.*s %.*s (", STR_ARG(id),
+        STR_ARG(start == TIME_NONE ? STR("-") : time_format_iso_ms(start, iso)), STR_ARG(name_of(o)));
     write_span_duration(&d->out, o);
     buf_add_char(&d->out, ')');
     if (failure.p)

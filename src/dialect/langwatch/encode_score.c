@@ -31,7 +31,8 @@ static bool is_elsewhere(const struct row *s)
 {
     struct str name = row_text(s, SCORE_name);
     return row_int(s, SCORE_source, SOURCE_API) == SOURCE_ANNOTATION &&
-        (str_is(name, "annotation") || (str_is(name, "thumbs_up_down") && str_starts(s->id, STR("thumbs_up_down_"))));
+           (str_is(name, "annotation") ||
+               (str_is(name, "thumbs_up_down") && str_starts(s->id, STR("thumbs_up_down_"))));
 }
 
 bool langwatch__evaluation_of(struct arena *a, const struct row *s, struct evaluation_view *out)
@@ -58,7 +59,8 @@ bool langwatch__evaluation_of(struct arena *a, const struct row *s, struct evalu
     if (out->evaluator_id.n == 0)
         out->evaluator_id = langwatch__evaluator_id(a, out->name);
     if (out->finished_ns == TIME_NONE && str_is(out->status, "processed"))
-        out->finished_ns = status.p || row_time(s, SCORE_time_ns) == TIME_NONE ? s->created_ns : row_time(s, SCORE_time_ns);
+        out->finished_ns =
+            status.p || row_time(s, SCORE_time_ns) == TIME_NONE ? s->created_ns : row_time(s, SCORE_time_ns);
     return true;
 }
 
@@ -80,7 +82,8 @@ static void write_evaluation_error(struct jw *w, struct arena *a, struct json er
     langwatch__write_error(w, "error", a, message.p ? message : STR("Unknown error"), json_text(a, error));
 }
 
-static void write_evaluation(struct jw *w, struct arena *a, const struct row *s, const struct evaluation_view *e)
+static void write_evaluation(
+    struct jw *w, struct arena *a, const struct row *s, const struct evaluation_view *e)
 {
     jw_obj(w);
     jw_kv_str(w, "evaluation_id", e->id);
@@ -122,10 +125,10 @@ static int by_created(const void *x, const void *y)
 /* In the order in which they came. */
 static const struct row **sorted(struct arena *a, const struct row *rows, size_t n)
 {
-    const struct row **order = arena_array(a, n + 1, sizeof *order);
+    const struct row **order = arena_array(a, n + 1, sizeof(void *));
     for (size_t i = 0; i < n; i++)
         order[i] = &rows[i];
-    qsort(order, n, sizeof *order, by_created);
+    qsort(order, n, sizeof(void *), by_created);
     return order;
 }
 
@@ -169,7 +172,8 @@ static void write_object(struct jw *w, const char *key, struct json v)
         jw_raw(w, STR("{}"));
 }
 
-static void write_event(struct jw *w, const struct trace_view *v, const struct row *t, const struct row *record, const struct event_view *e)
+static void write_event(struct jw *w, const struct trace_view *v, const struct row *t,
+    const struct row *record, const struct event_view *e)
 {
     jw_obj(w);
     jw_kv_str(w, "event_id", e->id);

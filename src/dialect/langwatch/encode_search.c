@@ -12,7 +12,8 @@ static void deprecated(const struct call *c, struct reply *r, struct str success
     if (!str_starts(c->path, STR("/api/trace/")))
         return;
     reply_header(r, STR("Deprecation"), STR("true"));
-    reply_header(r, STR("Link"), arena_printf(c->arena, "<%.*s>; rel=\"successor-version\"", STR_ARG(successor)));
+    reply_header(
+        r, STR("Link"), arena_printf(c->arena, "<%.*s>; rel=\"successor-version\"", STR_ARG(successor)));
 }
 
 /* ---- a page --------------------------------------------------------------------------------------------------------- */
@@ -71,7 +72,8 @@ static const struct row *detail(const struct call *c, const size_t *places, size
     return places && places[i] > 0 ? ask_row(c, places[i] - 1) : NULL;
 }
 
-static void write_item(struct jw *w, const struct trace_view *v, const struct call *c, const struct langwatch_state *s, size_t i)
+static void write_item(
+    struct jw *w, const struct trace_view *v, const struct call *c, const struct langwatch_state *s, size_t i)
 {
     const struct row *t = &c->asks[0].rows[i];
     if (s->search->n_select > 0)
@@ -79,7 +81,8 @@ static void write_item(struct jw *w, const struct trace_view *v, const struct ca
     else if (s->search->format == FORMAT_DIGEST)
         langwatch__write_digest(w, v, t);
     else
-        langwatch__write_trace(w, v, t, detail(c, s->errors_ask, i), s->search->spans ? langwatch__last_rag(t) : detail(c, s->contexts_ask, i));
+        langwatch__write_trace(w, v, t, detail(c, s->errors_ask, i),
+            s->search->spans ? langwatch__last_rag(t) : detail(c, s->contexts_ask, i));
 }
 
 void langwatch_search_reply(struct call *c, struct reply *r)
@@ -124,8 +127,9 @@ static void refuse_ambiguous(const struct call *c, struct reply *r)
         buf_printf(&ids, "%s%.*s", i ? ", " : "", STR_ARG(found->rows[i].id));
     r->status = 409;
     jw_obj(&w);
-    jw_kv_str(&w, "message", arena_printf(c->arena, "Trace ID prefix \"%.*s\" is ambiguous — matches: %.*s. Use a longer prefix.",
-        STR_ARG(c->params[0]), STR_ARG(buf_str(&ids))));
+    jw_kv_str(&w, "message",
+        arena_printf(c->arena, "Trace ID prefix \"%.*s\" is ambiguous — matches: %.*s. Use a longer prefix.",
+            STR_ARG(c->params[0]), STR_ARG(buf_str(&ids))));
     jw_key(&w, "candidateTraceIds");
     jw_arr(&w);
     for (size_t i = 0; i < found->n; i++)
@@ -164,8 +168,9 @@ void langwatch_trace_reply(struct call *c, struct reply *r)
 {
     struct trace_view v = langwatch__view(c);
     bool digest = wants_digest(c);
-    deprecated(c, r, arena_printf(c->arena, "/api/traces/%.*s?format=%s", STR_ARG(langwatch__url_part(c->arena, c->params[0])),
-        digest ? "digest" : "json"));
+    deprecated(c, r,
+        arena_printf(c->arena, "/api/traces/%.*s?format=%s",
+            STR_ARG(langwatch__url_part(c->arena, c->params[0])), digest ? "digest" : "json"));
     const struct row *t = trace_or_refusal(c, r);
     struct jw w = jw_of(&r->body);
     if (!t)

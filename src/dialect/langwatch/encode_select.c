@@ -89,7 +89,8 @@ void langwatch__check_select(struct issues *is, const struct at *at, struct json
     if (n == 0)
         langwatch__issue(is, at, "too_small", STR("Array must contain at least 1 element(s)"));
     if (n > LANGWATCH_SELECT_MAX)
-        langwatch__issue(is, at, "too_big", arena_printf(is->arena, "Array must contain at most %d element(s)", LANGWATCH_SELECT_MAX));
+        langwatch__issue(is, at, "too_big",
+            arena_printf(is->arena, "Array must contain at most %d element(s)", LANGWATCH_SELECT_MAX));
     if (n == 0 || n > LANGWATCH_SELECT_MAX)
         return;
     out->select = arena_array(is->arena, n, sizeof *out->select);
@@ -99,7 +100,8 @@ void langwatch__check_select(struct issues *is, const struct at *at, struct json
             out->select[out->n_select++] = text;
         else
             langwatch__issue(is, at, "unknown_path",
-                arena_printf(is->arena, "Unknown path '%.*s'", STR_ARG(str_sub(text, 0, str_utf8_clip(text, 256)))));
+                arena_printf(
+                    is->arena, "Unknown path '%.*s'", STR_ARG(str_sub(text, 0, str_utf8_clip(text, 256)))));
     }
 }
 
@@ -169,7 +171,8 @@ static void write_annotations(struct jw *w, const struct trace_view *v, const st
         const struct row *s = &t->scores[i];
         struct json value = langwatch__parsed(v->arena, row_text(s, SCORE_value));
         struct json leftovers = langwatch__parsed(v->arena, row_text(s, SCORE_leftovers));
-        if (row_int(s, SCORE_source, SOURCE_API) != SOURCE_ANNOTATION || str_is(row_text(s, SCORE_name), "thumbs_up_down"))
+        if (row_int(s, SCORE_source, SOURCE_API) != SOURCE_ANNOTATION ||
+            str_is(row_text(s, SCORE_name), "thumbs_up_down"))
             continue;
         jw_obj(w);
         jw_kv_raw(w, "is_thumbs_up", json_text(v->arena, json_key(value, "boolean")));
@@ -182,7 +185,8 @@ static void write_annotations(struct jw *w, const struct trace_view *v, const st
     jw_arr_end(w);
 }
 
-static struct json written(const struct trace_view *v, const struct row *t, void (*write)(struct jw *, const struct trace_view *, const struct row *))
+static struct json written(const struct trace_view *v, const struct row *t,
+    void (*write)(struct jw *, const struct trace_view *, const struct row *))
 {
     struct buf out;
     buf_init(&out, 0);
@@ -215,7 +219,8 @@ static void write_member(struct jw *w, struct str name, struct json v)
 /* Does an earlier path, or a path to the whole of it, write the object that this one is in? root.group.name */
 static bool is_written(const struct search *s, size_t i)
 {
-    struct str group = str_sub(s->select[i], 0, root_of(s->select[i]).n + 1 + root_of(member_of(s->select[i])).n);
+    struct str group =
+        str_sub(s->select[i], 0, root_of(s->select[i]).n + 1 + root_of(member_of(s->select[i])).n);
     for (size_t k = 0; k < s->n_select; k++) {
         struct str path = s->select[k];
         if (str_eq(path, group) || (k < i && str_starts(path, group) && path.p[group.n] == '.'))
@@ -271,9 +276,11 @@ static bool is_first(const struct search *s, size_t i)
     return true;
 }
 
-void langwatch__write_selected(struct jw *w, const struct trace_view *v, const struct search *s, const struct row *t)
+void langwatch__write_selected(
+    struct jw *w, const struct trace_view *v, const struct search *s, const struct row *t)
 {
-    struct source x = { .flat = written(v, t, write_flat), .events = written(v, t, write_events),
+    struct source x = { .flat = written(v, t, write_flat),
+        .events = written(v, t, write_events),
         .annotations = written(v, t, write_annotations) };
     struct json item;
     jw_obj(w);

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-static const char *const hint_words[] = { NULL, "text", "raw", "json", "chat_messages", "list", "guardrail_result", "evaluation_result" };
+static const char *const hint_words[] = { NULL, "text", "raw", "json", "chat_messages", "list",
+    "guardrail_result", "evaluation_result" };
 
 /* ---- typed values --------------------------------------------------------------------------------------------------- */
 
@@ -53,13 +54,15 @@ static struct json stacktrace_of(struct json leftovers)
     struct json event, found = json_key(leftovers, "stacktrace");
     if (!json_is_set(found))
         found = json_key(leftovers, "stack");
-    for (struct json_iter it = json_iter(json_key(leftovers, "events")); !json_is_set(found) && json_next(&it, NULL, &event);)
+    for (struct json_iter it = json_iter(json_key(leftovers, "events"));
+         !json_is_set(found) && json_next(&it, NULL, &event);)
         if (str_is(json_str(json_key(event, "name")), "exception"))
             found = json_key(json_key(event, "attributes"), "exception.stacktrace");
     return found;
 }
 
-void langwatch__write_error(struct jw *w, const char *key, struct arena *a, struct str message, struct str leftovers)
+void langwatch__write_error(
+    struct jw *w, const char *key, struct arena *a, struct str message, struct str leftovers)
 {
     struct json stacktrace = stacktrace_of(langwatch__parsed(a, leftovers)), line;
     jw_key(w, key);
@@ -83,7 +86,8 @@ static void write_span_error(struct jw *w, struct arena *a, const struct row *o)
     if (row_int(o, OBSERVATION_level, LEVEL_DEFAULT) != LEVEL_ERROR)
         jw_kv_null(w, "error");
     else
-        langwatch__write_error(w, "error", a, message.n ? message : STR("Unknown error"), row_text(o, OBSERVATION_leftovers));
+        langwatch__write_error(
+            w, "error", a, message.n ? message : STR("Unknown error"), row_text(o, OBSERVATION_leftovers));
 }
 
 /* ---- times and metrics ---------------------------------------------------------------------------------------------- */
@@ -192,7 +196,8 @@ static void unfold(struct unfolding *u, size_t skip, struct str prefix, unsigned
         struct str rest = str_sub(key, skip, SIZE_MAX);
         size_t dot = str_find_char(rest, '.');
         struct str head = dot == SIZE_MAX ? key : str_sub(key, 0, skip + dot);
-        bool nests = dot != SIZE_MAX && dot > 0 && depth < UNFOLD_DEPTH_MAX && !has_exactly(u, head) && has_below(u, head);
+        bool nests = dot != SIZE_MAX && dot > 0 && depth < UNFOLD_DEPTH_MAX && !has_exactly(u, head) &&
+                     has_below(u, head);
         jw_key_str(u->w, nests ? str_sub(rest, 0, dot) : rest);
         if (nests) {
             jw_obj(u->w);
@@ -233,7 +238,8 @@ static void write_params(struct jw *w, struct arena *a, const struct row *o)
     }
     if (json_is_obj(attributes))
         write_unfolded(w, a, attributes);
-    if (metadata.n > 2 && !json_is_set(json_key(params, "metadata")) && !json_is_set(json_key(attributes, "metadata")))
+    if (metadata.n > 2 && !json_is_set(json_key(params, "metadata")) &&
+        !json_is_set(json_key(attributes, "metadata")))
         jw_kv_raw(w, "metadata", metadata);
     jw_obj_end(w);
 }

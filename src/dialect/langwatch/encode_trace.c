@@ -20,7 +20,8 @@ struct str langwatch__url_part(struct arena *a, struct str s)
     buf_init(&out, 0);
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     (c && strchr("-._~", c));
         if (plain)
             buf_add_char(&out, (char)c);
         else
@@ -40,7 +41,8 @@ struct trace_view langwatch__view(const struct call *c)
         .error_as_text = go || str_is(c->path, "/api/trace/search"),
     };
     if (newer)
-        v.platform_url = arena_printf(c->arena, "%.*s/%.*s/traces/", STR_ARG(c->base_url), STR_ARG(c->caller->project_slug));
+        v.platform_url = arena_printf(
+            c->arena, "%.*s/%.*s/traces/", STR_ARG(c->base_url), STR_ARG(c->caller->project_slug));
     return v;
 }
 
@@ -63,14 +65,14 @@ static int by_start(const void *x, const void *y)
 
 const struct row **langwatch__sorted_spans(struct arena *a, const struct row *t)
 {
-    const struct row **spans = arena_array(a, t->n_observations + 1, sizeof *spans);
+    const struct row **spans = arena_array(a, t->n_observations + 1, sizeof(void *));
     bool sorted = true;
     for (size_t i = 0; i < t->n_observations; i++) {
         spans[i] = &t->observations[i];
         sorted = sorted && (i == 0 || by_start(&spans[i - 1], &spans[i]) <= 0);
     }
     if (!sorted)
-        qsort(spans, t->n_observations, sizeof *spans, by_start);
+        qsort(spans, t->n_observations, sizeof(void *), by_start);
     return spans;
 }
 
@@ -79,7 +81,8 @@ const struct row *langwatch__first_failing(const struct row *t)
     const struct row *found = NULL;
     for (size_t i = 0; i < t->n_observations; i++) {
         const struct row *o = &t->observations[i];
-        if (row_int(o, OBSERVATION_level, LEVEL_DEFAULT) == LEVEL_ERROR && (!found || by_start(&o, &found) < 0))
+        if (row_int(o, OBSERVATION_level, LEVEL_DEFAULT) == LEVEL_ERROR &&
+            (!found || by_start(&o, &found) < 0))
             found = o;
     }
     return found;
@@ -177,7 +180,8 @@ void langwatch__write_metrics(struct jw *w, const struct row *t)
 /* ---- metadata ------------------------------------------------------------------------------------------------------- */
 
 /* Reserved keys that win over a custom one of their name. */
-static const char *const columned[] = { "user_id", "thread_id", "labels", "prompt_ids", "prompt_version_ids", NULL };
+static const char *const columned[] = { "user_id", "thread_id", "labels", "prompt_ids", "prompt_version_ids",
+    NULL };
 
 static void write_custom(struct jw *w, struct json metadata)
 {
@@ -260,8 +264,8 @@ struct str langwatch__trace_text(struct arena *a, const struct row *t, bool inpu
 {
     const struct value *given = &t->cols[input ? TRACE_input : TRACE_output];
     struct str text;
-    if (given->kind == V_JSON &&
-        derive_text(a, langwatch__parsed(a, given->s), (enum type_hint)given->hint, input, &text) != TEXT_NONE)
+    if (given->kind == V_JSON && derive_text(a, langwatch__parsed(a, given->s), (enum type_hint)given->hint,
+                                     input, &text) != TEXT_NONE)
         return text;
     return input ? t->text_input : t->text_output;
 }
@@ -273,7 +277,8 @@ static struct str satisfaction(struct arena *a, const struct row *t)
     struct str found = STR_NONE;
     for (size_t i = 0; i < t->n_scores; i++) {
         const struct row *s = &t->scores[i];
-        if (!str_is(row_text(s, SCORE_name), "satisfaction_score") || (newest && s->updated_ns < newest->updated_ns))
+        if (!str_is(row_text(s, SCORE_name), "satisfaction_score") ||
+            (newest && s->updated_ns < newest->updated_ns))
             continue;
         struct str number = json_num_text(json_key(langwatch__parsed(a, row_text(s, SCORE_value)), "number"));
         if (!number.p)
@@ -316,11 +321,13 @@ static void write_expected(struct jw *w, struct arena *a, const struct row *t)
 
 /* ---- error ---------------------------------------------------------------------------------------------------------- */
 
-void langwatch__write_trace_error(struct jw *w, const struct trace_view *v, const struct row *t, const struct row *failing)
+void langwatch__write_trace_error(
+    struct jw *w, const struct trace_view *v, const struct row *t, const struct row *failing)
 {
     if (!failing)
         failing = langwatch__first_failing(t);
-    struct str message = failing ? row_text(failing, OBSERVATION_status_message) : row_text(t, TRACE_status_message);
+    struct str message =
+        failing ? row_text(failing, OBSERVATION_status_message) : row_text(t, TRACE_status_message);
     if (message.n == 0)
         message = STR("Unknown error");
     if (!failing && !trace_has_error(t))
@@ -328,7 +335,8 @@ void langwatch__write_trace_error(struct jw *w, const struct trace_view *v, cons
     else if (v->error_as_text)
         jw_kv_str(w, "error", message);
     else
-        langwatch__write_error(w, "error", v->arena, message, failing ? row_text(failing, OBSERVATION_leftovers) : STR_NONE);
+        langwatch__write_error(
+            w, "error", v->arena, message, failing ? row_text(failing, OBSERVATION_leftovers) : STR_NONE);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------ */
@@ -355,7 +363,8 @@ static void write_spans(struct jw *w, const struct trace_view *v, const struct r
     jw_arr_end(w);
 }
 
-void langwatch__write_trace(struct jw *w, const struct trace_view *v, const struct row *t, const struct row *failing, const struct row *rag)
+void langwatch__write_trace(struct jw *w, const struct trace_view *v, const struct row *t,
+    const struct row *failing, const struct row *rag)
 {
     jw_obj(w);
     jw_kv_str(w, "trace_id", t->id);
@@ -376,6 +385,8 @@ void langwatch__write_trace(struct jw *w, const struct trace_view *v, const stru
     if (v->tree)
         jw_kv_str(w, "ascii_tree", langwatch__ascii_tree(v->arena, t));
     if (v->platform_url.p)
-        jw_kv_str(w, "platformUrl", arena_printf(v->arena, "%.*s%.*s", STR_ARG(v->platform_url), STR_ARG(langwatch__url_part(v->arena, t->id))));
+        jw_kv_str(w, "platformUrl",
+            arena_printf(v->arena, "%.*s%.*s", STR_ARG(v->platform_url),
+                STR_ARG(langwatch__url_part(v->arena, t->id))));
     jw_obj_end(w);
 }

@@ -72,7 +72,8 @@ static void nothing(struct part *p)
 /* ["min", "max"] */
 static bool range(struct json values, double *low, double *high)
 {
-    return json_size(values) == 2 && str_to_f64(json_str(json_at(values, 0)), low) && str_to_f64(json_str(json_at(values, 1)), high);
+    return json_size(values) == 2 && str_to_f64(json_str(json_at(values, 0)), low) &&
+           str_to_f64(json_str(json_at(values, 1)), high);
 }
 
 /* ---- trace ---------------------------------------------------------------------------------------------------------- */
@@ -88,7 +89,8 @@ static void on_labels(struct part *p)
 }
 
 /* A metadata key as a reader sees it: some have a column of their own. */
-static struct filter *metadata_child(struct part *p, struct filter *into, struct str key, enum compare compare)
+static struct filter *metadata_child(
+    struct part *p, struct filter *into, struct str key, enum compare compare)
 {
     static const struct {
         const char *key;
@@ -218,7 +220,8 @@ static void add_foreign_types(struct part *p, struct filter *any)
 
 static void on_span_type(struct part *p)
 {
-    struct filter *any = filter_child(p->a, filter_child(p->a, p->into, ON_OBSERVATION, IS_IN), ON_ANY, IS_IN);
+    struct filter *any =
+        filter_child(p->a, filter_child(p->a, p->into, ON_OBSERVATION, IS_IN), ON_ANY, IS_IN);
     child_in(p, any, ON_COLUMN, OBSERVATION_source_type);
     add_foreign_types(p, any);
 }
@@ -519,7 +522,8 @@ static const struct spec *find_spec(struct str name)
     return NULL;
 }
 
-void langwatch__filters(struct issues *is, const struct at *at, struct json filters, struct arena *a, struct filter *f)
+void langwatch__filters(
+    struct issues *is, const struct at *at, struct json filters, struct arena *a, struct filter *f)
 {
     struct str name;
     struct json v;

@@ -60,8 +60,8 @@ void langwatch__issue_type(struct issues *is, const struct at *at, const char *e
 {
     const char *received = json_type_name(json_type(v));
     struct str message = json_type(v) == JSON_ABSENT
-        ? STR("Required")
-        : arena_printf(is->arena, "Expected %s, received %s", expected, received);
+                             ? STR("Required")
+                             : arena_printf(is->arena, "Expected %s, received %s", expected, received);
     struct issue *issue = add(is, at, "invalid_type", message);
     if (!issue)
         return;
@@ -79,12 +79,14 @@ static struct str alternatives(struct arena *a, const char *const *words)
     return langwatch__taken(a, &out);
 }
 
-void langwatch__issue_word(struct issues *is, const struct at *at, const char *const *words, struct str received)
+void langwatch__issue_word(
+    struct issues *is, const struct at *at, const char *const *words, struct str received)
 {
     struct str all = alternatives(is->arena, words);
     received = str_sub(received, 0, str_utf8_clip(received, 100));
     struct issue *issue = add(is, at, "invalid_enum_value",
-        arena_printf(is->arena, "Invalid enum value. Expected %.*s, received '%.*s'", STR_ARG(all), STR_ARG(received)));
+        arena_printf(is->arena, "Invalid enum value. Expected %.*s, received '%.*s'", STR_ARG(all),
+            STR_ARG(received)));
     if (!issue)
         return;
     issue->expected = all;
@@ -120,7 +122,8 @@ void langwatch__issue_keys(struct issues *is, const struct at *at, const char *c
         buf_printf(&out, "%s'%.*s'", out.n ? ", " : "", STR_ARG(key));
     }
     if (out.n > 0)
-        add(is, at, "unrecognized_keys", arena_printf(is->arena, "Unrecognized key(s) in object: %.*s", STR_ARG(buf_str(&out))));
+        add(is, at, "unrecognized_keys",
+            arena_printf(is->arena, "Unrecognized key(s) in object: %.*s", STR_ARG(buf_str(&out))));
     buf_fini(&out);
 }
 
@@ -179,7 +182,9 @@ bool langwatch__is_id(struct issues *is, const struct at *at, struct json v)
     if (str_is_id(json_str(v)))
         return true;
     langwatch__issue(is, at, "custom",
-        arena_printf(is->arena, "Invalid id, expected 1 to 800 bytes of UTF-8 without control characters, received %zu", json_str(v).n));
+        arena_printf(is->arena,
+            "Invalid id, expected 1 to 800 bytes of UTF-8 without control characters, received %zu",
+            json_str(v).n));
     return false;
 }
 

@@ -16,8 +16,9 @@
 
 #define NONE NULL
 static const struct route routes[] = {
-#define ROUTE(method, pattern, verb, entity, access, limit, ask, write, reply) \
-    { METHOD_##method, pattern, VERB_##verb, entity, ACCESS_##access, INT64_C(limit) << 20, ask, write, reply },
+#define ROUTE(method, pattern, verb, entity, access, limit, ask, write, reply)                          \
+    { METHOD_##method, pattern, VERB_##verb, entity, ACCESS_##access, INT64_C(limit) << 20, ask, write, \
+        reply },
 #include "dialect/langwatch/routes.def"
 #undef ROUTE
 };
@@ -41,7 +42,8 @@ static bool is_absent(const struct field *f, struct json v)
 }
 
 /* The issue in a field that field_in() refused: its text is in the validator's words already. */
-static void field_issue(struct issues *is, const struct at *at, const struct field *f, struct json v, const struct err *err)
+static void field_issue(
+    struct issues *is, const struct at *at, const struct field *f, struct json v, const struct err *err)
 {
     if (f->conversion == CONV_TEXTS)
         langwatch__is_texts(is, at, v, false);
@@ -224,14 +226,16 @@ static enum path_family family_of(struct str path)
 static bool is_basic(struct arena *a, struct str v)
 {
     struct str pair, name;
-    if (v.n < 6 || !str_eq_nocase(str_sub(v, 0, 6), STR("Basic ")) || !base64_decode(a, str_trim(str_sub(v, 6, SIZE_MAX)), &pair))
+    if (v.n < 6 || !str_eq_nocase(str_sub(v, 0, 6), STR("Basic ")) ||
+        !base64_decode(a, str_trim(str_sub(v, 6, SIZE_MAX)), &pair))
         return false;
     return str_cut(&pair, ':', &name) && name.n > 0 && pair.n > 0;
 }
 
 static bool is_bearer(struct str v)
 {
-    return v.n > 7 && str_eq_nocase(str_sub(v, 0, 7), STR("Bearer ")) && str_trim(str_sub(v, 7, SIZE_MAX)).n > 0;
+    return v.n > 7 && str_eq_nocase(str_sub(v, 0, 7), STR("Bearer ")) &&
+           str_trim(str_sub(v, 7, SIZE_MAX)).n > 0;
 }
 
 /* Is a well-formed credential there, in any carrier (collisions.md 3.3)? */
@@ -248,8 +252,8 @@ static bool has_credential(const struct call *c)
 }
 
 #define ASK_FOR_TOKEN "Authentication token is required. Use X-Auth-Token header"
-#define ASK_FOR_KEY                                                                                                     \
-    "Authentication required. Use Authorization: Basic base64(projectId:token), Authorization: Bearer <token>, or "     \
+#define ASK_FOR_KEY                                                                                                 \
+    "Authentication required. Use Authorization: Basic base64(projectId:token), Authorization: Bearer <token>, or " \
     "X-Auth-Token header."
 
 static void unauthorized(const struct call *c, struct jw *w)
@@ -258,7 +262,8 @@ static void unauthorized(const struct call *c, struct jw *w)
     bool given = has_credential(c);
     jw_obj(w);
     if (family == PATHS_TRACE && !given)
-        jw_kv_cstr(w, "message", ASK_FOR_TOKEN ", Authorization: Bearer token, or Authorization: Basic base64(projectId:token).");
+        jw_kv_cstr(w, "message",
+            ASK_FOR_TOKEN ", Authorization: Bearer token, or Authorization: Basic base64(projectId:token).");
     else if (family == PATHS_OTLP && !given)
         jw_kv_cstr(w, "message", ASK_FOR_TOKEN " or Authorization: Bearer token.");
     else if (family == PATHS_TRACE || family == PATHS_OTLP)
@@ -284,7 +289,8 @@ static void forbidden(const struct call *c, struct jw *w)
     const char *permission = permission_of(c);
     jw_obj(w);
     jw_kv_cstr(w, "error", "api_key_permission_denied");
-    jw_kv_str(w, "message", arena_printf(c->arena, "API Key does not grant required permission: %s", permission));
+    jw_kv_str(
+        w, "message", arena_printf(c->arena, "API Key does not grant required permission: %s", permission));
     jw_kv_cstr(w, "permission", permission);
     jw_kv_cstr(w, "fault", "customer");
     jw_key(w, "tips");

@@ -47,7 +47,8 @@ void langwatch__issue(struct issues *is, const struct at *at, const char *code, 
 void langwatch__issue_type(struct issues *is, const struct at *at, const char *expected, struct json v);
 /* "Invalid enum value. Expected 'a' | 'b', received 'q'"; a wrong type when v is no string. words end with NULL. */
 void langwatch__issue_enum(struct issues *is, const struct at *at, const char *const *words, struct json v);
-void langwatch__issue_word(struct issues *is, const struct at *at, const char *const *words, struct str received);
+void langwatch__issue_word(
+    struct issues *is, const struct at *at, const char *const *words, struct str received);
 /* "Unrecognized key(s) in object: 'foo'" for every key of v that `known` (ends with NULL) does not have. */
 void langwatch__issue_keys(struct issues *is, const struct at *at, const char *const *known, struct json v);
 /* The index of v in words, or -1. */
@@ -79,7 +80,8 @@ enum {
 extern const struct field langwatch__fields[];
 extern const size_t langwatch__n_fields;
 /* State every field of `kinds` that v has; null is absent. A wrong type is an issue, and all of them are found. */
-void langwatch__decode(struct issues *is, const struct at *at, unsigned kinds, struct json v, struct event *e);
+void langwatch__decode(
+    struct issues *is, const struct at *at, unsigned kinds, struct json v, struct event *e);
 
 /* A ready answer to a request that is refused, and what a route keeps between its functions. */
 struct langwatch_state {
@@ -92,17 +94,21 @@ struct langwatch_state {
     /* reads */
     struct search *search;
     size_t trace_ask; /* place of the question that answers with the trace */
-    size_t *errors_ask, *contexts_ask; /* per trace of the page: 1 + place of the question for its failing / last rag span */
+    size_t *errors_ask,
+        *contexts_ask; /* per trace of the page: 1 + place of the question for its failing / last rag span */
 };
 struct langwatch_state *langwatch__state(struct call *c);
 
 /* Refuse with a body of one member, {"error": text} or {"message": text}, or of both. */
-MUST_CHECK enum status langwatch__fail_error(struct call *c, struct err *err, enum status st, struct str text);
-MUST_CHECK enum status langwatch__fail_message(struct call *c, struct err *err, enum status st, struct str text);
+MUST_CHECK enum status langwatch__fail_error(
+    struct call *c, struct err *err, enum status st, struct str text);
+MUST_CHECK enum status langwatch__fail_message(
+    struct call *c, struct err *err, enum status st, struct str text);
 MUST_CHECK enum status langwatch__fail_both(struct call *c, struct err *err, enum status st, struct str text);
 /* Refuse for the issues: 400 {"error": "Validation error: ..."}, or the 422 of the newer routes (langwatch.md 2.4). `place` is added
  * behind the text: spans[3]. */
-MUST_CHECK enum status langwatch__fail_issues(struct call *c, struct err *err, const struct issues *is, struct str place);
+MUST_CHECK enum status langwatch__fail_issues(
+    struct call *c, struct err *err, const struct issues *is, struct str place);
 MUST_CHECK enum status langwatch__fail_newer(struct call *c, struct err *err, const struct issues *is);
 /* 400 of the newer routes: not JSON; err says where. */
 MUST_CHECK enum status langwatch__fail_malformed(struct call *c, struct err *err);
@@ -110,9 +116,11 @@ MUST_CHECK enum status langwatch__fail_malformed(struct call *c, struct err *err
 /* ---- decoding ------------------------------------------------------------------------------------------------------- */
 
 /* A typed value {type, value}: V as JSON with T as its hint. *empty: nothing that may replace a value that is stored. False: issues. */
-bool langwatch__typed_value(struct issues *is, const struct at *at, struct json v, struct value *out, bool *empty);
+bool langwatch__typed_value(
+    struct issues *is, const struct at *at, struct json v, struct value *out, bool *empty);
 /* `outputs` of old clients: none, one, or a list. */
-bool langwatch__outputs(struct issues *is, const struct at *at, struct json outputs, struct value *out, bool *empty);
+bool langwatch__outputs(
+    struct issues *is, const struct at *at, struct json outputs, struct value *out, bool *empty);
 /* `contexts` of a span as documents, or absent. */
 struct str langwatch__documents(struct issues *is, const struct at *at, struct json contexts);
 /* {message, stacktrace?} */
@@ -164,12 +172,15 @@ struct search {
     int format;
     enum { GROUP_NONE, GROUP_USER, GROUP_THREAD } group;
     int64_t through_ns; /* by_updated: the bound that is covered */
-    struct str *select; size_t n_select;
+    struct str *select;
+    size_t n_select;
 };
 /* The filters of langwatch.md 5.2 as children of f (ON_ALL). */
-void langwatch__filters(struct issues *is, const struct at *at, struct json filters, struct arena *a, struct filter *f);
+void langwatch__filters(
+    struct issues *is, const struct at *at, struct json filters, struct arena *a, struct filter *f);
 
-#define WITH_FULL (WITH_PAYLOAD | WITH_OBSERVATIONS | WITH_OBSERVATION_PAYLOAD | WITH_SCORES | WITH_RECORDS | WITH_TEXTS)
+#define WITH_FULL \
+    (WITH_PAYLOAD | WITH_OBSERVATIONS | WITH_OBSERVATION_PAYLOAD | WITH_SCORES | WITH_RECORDS | WITH_TEXTS)
 
 /* ---- encoding ------------------------------------------------------------------------------------------------------- */
 
@@ -177,24 +188,26 @@ void langwatch__filters(struct issues *is, const struct at *at, struct json filt
 struct trace_view {
     struct arena *arena;
     struct str project_id;
-    struct str platform_url;  /* "<base>/<slug>/traces/", absent: not shown */
+    struct str platform_url; /* "<base>/<slug>/traces/", absent: not shown */
     int64_t now_ns;
-    bool error_as_text;       /* POST /api/trace/search, and the Go SDK everywhere */
-    bool spans;               /* full spans and events; else "spans":[] */
-    bool tree;                /* ascii_tree */
-    bool times_as_text;       /* llmMode */
+    bool error_as_text; /* POST /api/trace/search, and the Go SDK everywhere */
+    bool spans;         /* full spans and events; else "spans":[] */
+    bool tree;          /* ascii_tree */
+    bool times_as_text; /* llmMode */
 };
 struct trace_view langwatch__view(const struct call *c);
 struct json langwatch__parsed(struct arena *a, struct str text); /* JSON_NONE when absent or damaged */
 struct str langwatch__url_part(struct arena *a, struct str s);   /* percent-encoded */
 
 /* `failing`: the trace's first failing span, with its leftovers; NULL: look in t->observations. `rag`: its last rag span. */
-void langwatch__write_trace(struct jw *w, const struct trace_view *v, const struct row *t, const struct row *failing, const struct row *rag);
+void langwatch__write_trace(struct jw *w, const struct trace_view *v, const struct row *t,
+    const struct row *failing, const struct row *rag);
 /* Members that several shapes share. Each writes its key too. */
 void langwatch__write_metadata(struct jw *w, const struct trace_view *v, const struct row *t);
 void langwatch__write_metrics(struct jw *w, const struct row *t);
 void langwatch__write_times(struct jw *w, const struct trace_view *v, const struct row *t);
-void langwatch__write_trace_error(struct jw *w, const struct trace_view *v, const struct row *t, const struct row *failing);
+void langwatch__write_trace_error(
+    struct jw *w, const struct trace_view *v, const struct row *t, const struct row *failing);
 void langwatch__write_texts(struct jw *w, struct arena *a, const struct row *t);
 struct str langwatch__trace_text(struct arena *a, const struct row *t, bool input); /* absent: none */
 void langwatch__write_evaluations(struct jw *w, const struct trace_view *v, const struct row *t);
@@ -215,7 +228,8 @@ struct evaluation_view {
 bool langwatch__evaluation_of(struct arena *a, const struct row *score, struct evaluation_view *out);
 
 /* {has_error, message, stacktrace}; the stack trace is what the leftovers hold of one. */
-void langwatch__write_error(struct jw *w, const char *key, struct arena *a, struct str message, struct str leftovers);
+void langwatch__write_error(
+    struct jw *w, const char *key, struct arena *a, struct str message, struct str leftovers);
 void langwatch__write_span(struct jw *w, struct arena *a, const struct row *o);
 void langwatch__write_contexts(struct jw *w, struct arena *a, const struct row *o);
 /* Rows by (start, id), as pointers. */
@@ -227,18 +241,21 @@ struct event_view {
     struct json metrics, details;
     int64_t time_ns;
 };
-bool langwatch__event_of(struct arena *a, const struct row *record, struct event_view *out); /* false: another kind of record */
+bool langwatch__event_of(
+    struct arena *a, const struct row *record, struct event_view *out); /* false: another kind of record */
 
 /* Text for people and models (digest.c). */
 struct str langwatch__ascii_tree(struct arena *a, const struct row *t);
-void langwatch__write_digest(struct jw *w, const struct trace_view *v, const struct row *t);        /* of a search */
-void langwatch__write_span_digest(struct jw *w, const struct trace_view *v, const struct row *t);   /* of one trace */
+void langwatch__write_digest(struct jw *w, const struct trace_view *v, const struct row *t); /* of a search */
+void langwatch__write_span_digest(
+    struct jw *w, const struct trace_view *v, const struct row *t); /* of one trace */
 /* "about 2 hours ago", or "31/12 23:59" past a day. */
 struct str langwatch__ago(struct arena *a, int64_t ns, int64_t now_ns);
 
 /* Projections (encode_select.c): select of langwatch.md 5.5. Unknown paths are issues. */
 void langwatch__check_select(struct issues *is, const struct at *at, struct json select, struct search *out);
-void langwatch__write_selected(struct jw *w, const struct trace_view *v, const struct search *s, const struct row *t);
+void langwatch__write_selected(
+    struct jw *w, const struct trace_view *v, const struct search *s, const struct row *t);
 void langwatch__write_schema(struct jw *w, const struct search *s);
 
 /* ---- the routes' functions ------------------------------------------------------------------------------------------ */

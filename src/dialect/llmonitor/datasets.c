@@ -61,7 +61,7 @@ enum status llmonitor__dataset_ask(struct call *c, struct err *err)
     slug->query.descending = true;
     (void)llmonitor__filter_in(c->arena, &slug->query, RECORD_name, c->params[0]);
     c->again = true;
-    return ST_OK;
+    return llmonitor__body_first(c, err);
 }
 
 void llmonitor__dataset_reply(struct call *c, struct reply *r)
@@ -299,7 +299,7 @@ enum status llmonitor__prompt_ask(struct call *c, struct err *err)
     (void)llmonitor__get_record(c, "dataset_prompt", c->params[0]);
     (void)llmonitor__find_parts(c, "dataset_variation", c->params[0]);
     c->again = true;
-    return ST_OK;
+    return llmonitor__body_first(c, err);
 }
 
 enum status llmonitor__prompt_edit_ask(struct call *c, struct err *err)

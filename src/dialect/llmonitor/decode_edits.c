@@ -90,14 +90,14 @@ enum status llmonitor__feedback_write(struct call *c, struct batch *b, struct er
     const struct row *r;
     struct json body;
     struct buf scratch;
-    enum status st = find_target(c, &r, err);
+    enum status st = call_json(c, &body, err);
+    if (st == ST_OK && !json_is_obj(body) && !json_is_null(body))
+        st = err_set(err, ST_UNPROCESSABLE, "The body must be an object or null, got %s", json_type_name(json_type(body)));
     if (st == ST_OK)
-        st = call_json(c, &body, err);
+        st = check_feedback(body, err);
+    if (st == ST_OK)
+        st = find_target(c, &r, err);
     if (st != ST_OK || json_is_null(body))
-        return st;
-    if (!json_is_obj(body))
-        return wrong(err, "", "an object or null", body);
-    if ((st = check_feedback(body, err)) != ST_OK)
         return st;
     buf_init(&scratch, 0);
     struct llmonitor_decode d = { .arena = c->arena, .batch = b, .scratch = &scratch, .project = c->caller->project,
@@ -133,15 +133,8 @@ static void set_judged(struct event *e, const struct row *r)
         event_set_text(e, SCORE_trace_id, r->scope);
 }
 
-enum status llmonitor__score_write(struct call *c, struct batch *b, struct err *err)
+static enum status check_score(struct json body, struct err *err)
 {
-    const struct row *r;
-    struct json body;
-    enum status st = find_target(c, &r, err);
-    if (st == ST_OK)
-        st = llmonitor__body(c, &body, err);
-    if (st != ST_OK)
-        return st;
     struct json label = json_key(body, "label"), value = json_key(body, "value"), comment = json_key(body, "comment");
     if (!json_is_str(label))
         return wrong(err, "label", "a string", label);
@@ -149,6 +142,21 @@ enum status llmonitor__score_write(struct call *c, struct batch *b, struct err *
         return wrong(err, "value", "a number, a string or a boolean", value);
     if (json_is_set(comment) && !json_is_str(comment))
         return wrong(err, "comment", "a string or null", comment);
+    return ST_OK;
+}
+
+enum status llmonitor__score_write(struct call *c, struct batch *b, struct err *err)
+{
+    const struct row *r;
+    struct json body;
+    enum status st = llmonitor__body(c, &body, err);
+    if (st == ST_OK)
+        st = check_score(body, err);
+    if (st == ST_OK)
+        st = find_target(c, &r, err);
+    if (st != ST_OK)
+        return st;
+    struct json label = json_key(body, "label"), value = json_key(body, "value"), comment = json_key(body, "comment");
     struct str id = arena_printf(c->arena, "%.*s:score:%.*s", STR_ARG(r->id), STR_ARG(json_str(label)));
     if (!str_is_id(id))
         return err_at(err, ST_UNPROCESSABLE, "label", "must be short text without control characters");
@@ -171,9 +179,7 @@ enum status llmonitor__tags_write(struct call *c, struct batch *b, struct err *e
 {
     const struct row *r;
     struct json body, item;
-    enum status st = find_target(c, &r, err);
-    if (st == ST_OK)
-        st = llmonitor__body(c, &body, err);
+    enum status st = llmonitor__body(c, &body, err);
     if (st != ST_OK)
         return st;
     struct json tags = json_key(body, "tags");
@@ -182,6 +188,8 @@ enum status llmonitor__tags_write(struct call *c, struct batch *b, struct err *e
     for (struct json_iter it = json_iter(tags); json_next(&it, NULL, &item);)
         if (!json_is_str(item))
             return wrong(err, "tags", "an array of strings or null", item);
+    if ((st = find_target(c, &r, err)) != ST_OK)
+        return st;
     struct event *e = edit_of(c, b, r);
     struct value list = value_json(json_is_null(tags) ? STR("[]") : json_text(c->arena, tags));
     if (r->entity == SESSION) {
@@ -207,14 +215,14 @@ enum status llmonitor__visibility_write(struct call *c, struct batch *b, struct 
 {
     const struct row *r;
     struct json body;
-    enum status st = find_target(c, &r, err);
-    if (st == ST_OK)
-        st = llmonitor__body(c, &body, err);
+    enum status st = llmonitor__body(c, &body, err);
     if (st != ST_OK)
         return st;
     struct json visibility = json_key(body, "visibility");
     if (json_type(visibility) != JSON_BOOL)
         return wrong(err, "visibility", "a boolean", visibility);
+    if ((st = find_target(c, &r, err)) != ST_OK)
+        return st;
     if (r->entity == SESSION)
         return err_set(err, ST_UNPROCESSABLE, "A thread cannot be made public: make its runs public");
     struct value left = value_json(json_bool(visibility) ? STR("{\"is_public\":true}") : STR("{\"is_public\":false}"));

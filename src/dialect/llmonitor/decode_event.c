@@ -51,7 +51,7 @@ int64_t llmonitor__time_of(struct json timestamp)
     double ms;
     if (json_is_str(timestamp))
         return time_parse_iso(json_str(timestamp), &ns) ? ns : TIME_NONE;
-    if (!json_f64(timestamp, &ms) || !(ms > -9.2e12 && ms < 9.2e12))
+    if (!json_f64(timestamp, &ms) || !(ms >= 0 && ms < 9.2e12))
         return TIME_NONE;
     return (int64_t)ms * NS_PER_MS;
 }

@@ -290,12 +290,15 @@ static void write_count(struct jw *w, const char *key, bool known, int64_t n)
 
 static void write_tokens(struct jw *w, const struct counts *n)
 {
+    int64_t total;
+    if (__builtin_add_overflow(n->usage.input_all, n->usage.output_all, &total))
+        total = INT64_MAX;
     jw_key(w, "tokens");
     jw_obj(w);
     write_count(w, "prompt", n->prompt_known, n->usage.input_all);
     jw_kv_i64(w, "cachedPrompt", n->usage.cached);
     write_count(w, "completion", n->completion_known, n->usage.output_all);
-    jw_kv_i64(w, "total", n->usage.input_all + n->usage.output_all);
+    jw_kv_i64(w, "total", total);
     jw_obj_end(w);
 }
 

@@ -211,7 +211,7 @@ enum status llmonitor__evaluator_ask(struct call *c, struct err *err)
 {
     if (builtin_of_id(c, c->params[0])) {
         (void)llmonitor__get_record(c, "evaluator", c->params[0]);
-        return ST_OK;
+        return llmonitor__body_first(c, err);
     }
     return llmonitor__need_record(c, "evaluator", "Evaluator not found", err);
 }

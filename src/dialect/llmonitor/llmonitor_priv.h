@@ -206,6 +206,8 @@ struct str llmonitor__patched_body(struct call *c, const struct row *old, struct
 /* Typed members of a request's body; ST_UNPROCESSABLE with the member's name. Absent is fine unless `needed`. */
 MUST_CHECK enum status llmonitor__text_member(struct json body, const char *name, bool needed, struct str *out, struct err *err);
 MUST_CHECK enum status llmonitor__bool_member(struct json body, const char *name, bool none, bool *out, struct err *err);
+/* ask of an edit: a body that is none is told before a record that is not there. */
+MUST_CHECK enum status llmonitor__body_first(struct call *c, struct err *err);
 /* ask of routes that get one record (params[0]) and refuse when it is not there. */
 MUST_CHECK enum status llmonitor__need_record(struct call *c, const char *kind, const char *sentence, struct err *err);
 

@@ -93,10 +93,19 @@ enum status llmonitor__bool_member(struct json body, const char *name, bool none
     return ST_OK;
 }
 
+enum status llmonitor__body_first(struct call *c, struct err *err)
+{
+    struct json body;
+    return c->round == 0 && (c->method == METHOD_POST || c->method == METHOD_PATCH) ? llmonitor__body(c, &body, err) : ST_OK;
+}
+
 enum status llmonitor__need_record(struct call *c, const char *kind, const char *sentence, struct err *err)
 {
     if (c->round > 0)
         return ask_row(c, 0) ? ST_OK : err_set(err, ST_NOT_FOUND, "%s", sentence);
+    enum status st = llmonitor__body_first(c, err);
+    if (st != ST_OK)
+        return st;
     (void)llmonitor__get_record(c, kind, c->params[0]);
     c->again = true;
     return ST_OK;

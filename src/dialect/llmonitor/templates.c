@@ -208,7 +208,7 @@ enum status llmonitor__template_ask(struct call *c, struct err *err)
         return ask_row(c, 0) ? ST_OK : err_set(err, ST_NOT_FOUND, "Template not found");
     ask_template(c, c->params[0]);
     c->again = true;
-    return ST_OK;
+    return llmonitor__body_first(c, err);
 }
 
 /* The two answers of ask_template() are the last ones: of the read, or of what an edit asked again after its commit. */
@@ -233,7 +233,7 @@ enum status llmonitor__version_ask(struct call *c, struct err *err)
         return ST_OK;
     (void)llmonitor__get_record(c, "template_version", c->params[0]);
     c->again = true;
-    return ST_OK;
+    return llmonitor__body_first(c, err);
 }
 
 void llmonitor__version_reply(struct call *c, struct reply *r)
@@ -367,7 +367,7 @@ enum status llmonitor__new_version_ask(struct call *c, struct err *err)
     ask_template(c, c->params[0]);
     (void)llmonitor__get_record(c, "counter", STR("template_version"));
     c->again = true;
-    return ST_OK;
+    return llmonitor__body_first(c, err);
 }
 
 enum status llmonitor__new_version_write(struct call *c, struct batch *b, struct err *err)
