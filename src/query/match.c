@@ -3,7 +3,6 @@
  */
 #include "query/query.h"
 
-#include <ctype.h>
 #include <string.h>
 
 struct matching {
@@ -28,21 +27,6 @@ static bool starts_with_any(const struct filter *f, struct str s)
     for (size_t i = 0; i < f->n_values; i++)
         if (str_starts(s, f->values[i]))
             return true;
-    return false;
-}
-
-/* ASCII letters fold; other scripts compare as they are. */
-bool query_contains(struct str s, struct str needle)
-{
-    if (needle.n == 0)
-        return true;
-    for (size_t i = 0; i + needle.n <= s.n; i++) {
-        size_t k = 0;
-        while (k < needle.n && tolower((unsigned char)s.p[i + k]) == tolower((unsigned char)needle.p[k]))
-            k++;
-        if (k == needle.n)
-            return true;
-    }
     return false;
 }
 

@@ -104,7 +104,7 @@ struct query {
 unsigned query_needs(const struct query *q);
 /* Exact. Row must have what query_needs() says, text columns and JSON loaded. Never fails: unusable is no match. */
 bool query_match(struct arena *a, const struct query *q, const struct row *r);
-/* Case-insensitive (ASCII) substring, the rule of every text filter. */
+/* Substring without regard to case, in every script: the rule of every text filter. */
 bool query_contains(struct str s, struct str needle);
 /* Order of two rows under the query, ties broken by (scope, id) in the query's direction. <0, 0, >0 */
 int query_compare(const struct query *q, const struct row *x, const struct row *y);

@@ -1,8 +1,10 @@
 /*
  * The writer's side: events become rows.
  *
- *   find the row the event means -> skip a repeat -> join -> append payload that won -> put the row -> note which traces and threads
- *   follow from it.  Traces and exchanges are computed once a commit, when all events of the group are in (settle.c, threads.c).
+ *   gather the group's events by the id they mean -> find the row once -> skip repeats, join the rest -> append payload that won -> put the
+ *   row once -> note which traces and threads follow from it.
+ *
+ * Traces and exchanges are computed once a commit, when all events of the group are in (settle.c, threads.c).
  */
 #include "store/store_priv.h"
 
@@ -148,13 +150,7 @@ static enum status append_payload(struct store *s, struct state *state, struct e
     return ST_OK;
 }
 
-/* ---- one event ------------------------------------------------------------------------------------------------------ */
-
-/* A second start of a run is told so, whichever of the two the row keeps (merge.md 10). */
-static bool is_second_start(const struct event *e, const struct row *old)
-{
-    return e->profile == PROFILE_LLMONITOR_START && old && old->cols[OBSERVATION_start_ns].kind == V_INT;
-}
+/* ---- one row -------------------------------------------------------------------------------------------------------- */
 
 static enum status write_state(struct store *s, const struct event *e, struct state *state, struct row *old, struct str scope, struct row *r,
                                struct err *err)
@@ -169,24 +165,6 @@ static enum status write_state(struct store *s, const struct event *e, struct st
     r->number = old ? old->number : 0;
     state_encode(s->group, state, r->cols, &r->fold);
     return ST_OK;
-}
-
-static enum status join_event(struct store *s, const struct event *e, struct row *old, struct state **out, bool *changed, struct err *err)
-{
-    struct state *before = NULL;
-    struct view v = { s, NULL };
-    struct payload_loader load = store__loader(&v);
-    if (old) {
-        enum status st = state_decode(s->group, e->entity, old->cols, old->fold, &before, err);
-        if (st != ST_OK)
-            return st;
-        if (state_knows(before, e)) {
-            *changed = false;
-            return ST_OK;
-        }
-    }
-    struct state *lifted = state_lift(s->group, before, e, s->recv_ns);
-    return state_join(s->group, before, lifted, &load, out, changed, err);
 }
 
 static enum status put_observation(struct store *s, const struct event *e, struct row *r, struct row *old, struct err *err)
@@ -234,23 +212,80 @@ static enum status put_event_row(struct store *s, const struct event *e, struct 
     return ST_OK;
 }
 
-static enum status apply_event(struct store *s, const struct event *e, enum outcome *outcome, struct err *err)
+/* Several events of one wire item: the item is stored when any of them was; a second start stays told. */
+static void note_outcome(struct batch *b, uint32_t wire_index, enum outcome outcome)
 {
-    struct row *old = NULL;
+    if (wire_index >= b->n_results)
+        return;
+    struct event_result *r = &b->results[wire_index];
+    if (r->outcome == OUTCOME_REJECTED || r->outcome == OUTCOME_EXISTS)
+        return;
+    if (!r->touched || outcome == OUTCOME_EXISTS || outcome == OUTCOME_STORED)
+        r->outcome = outcome;
+    r->touched = true;
+}
+
+/* The events of the group about one id, in the order they came. */
+struct same_id {
+    const struct pending_event *first;
+    struct state *state;     /* what is known so far; NULL: nothing */
+    bool started;            /* an LLMonitor run that has a start */
+    bool changed;
+};
+
+static bool is_start(const struct event *e)
+{
+    return e->profile == PROFILE_LLMONITOR_START;
+}
+
+/* A second start of a run is told so, whichever of the two the row keeps (merge.md 10). */
+static enum status join_one(struct store *s, struct same_id *id, const struct pending_event *p, struct err *err)
+{
+    struct view v = { s, NULL };
+    struct payload_loader load = store__loader(&v);
+    enum outcome outcome = is_start(p->event) && id->started ? OUTCOME_EXISTS : OUTCOME_UNCHANGED;
+    id->started = id->started || is_start(p->event);
+    if (!id->state || !state_knows(id->state, p->event)) {
+        bool changed = false;
+        struct state *lifted = state_lift(s->group, id->state, p->event, p->recv_ns), *joined;
+        enum status st = state_join(s->group, id->state, lifted, &load, &joined, &changed, err);
+        if (st != ST_OK)
+            return st;
+        id->state = joined;
+        id->changed = id->changed || changed;
+        if (changed && outcome == OUTCOME_UNCHANGED)
+            outcome = OUTCOME_STORED;
+    }
+    note_outcome(p->batch, p->event->wire_index, outcome);
+    return ST_OK;
+}
+
+/* A bare event may name its trace where an earlier one of the group did not: the first that names one counts. */
+static const struct event *naming_event(const struct pending_event *first)
+{
+    for (const struct pending_event *p = first; p; p = p->next)
+        if (p->event->identity != IDENTITY_BARE || event_get(p->event, OBSERVATION_trace_id))
+            return p->event;
+    return first->event;
+}
+
+static enum status apply_same_id(struct store *s, const struct pending_event *first, struct err *err)
+{
+    struct same_id id = { .first = first };
+    const struct event *e = naming_event(first);
+    struct row *old = NULL, r;
     struct str scope;
+    s->recv_ns = first->recv_ns;
     enum status st = locate(s, e, &old, &scope, err);
-    if (st != ST_OK)
+    if (st == ST_OK && old)
+        st = state_decode(s->group, e->entity, old->cols, old->fold, &id.state, err);
+    id.started = old && e->entity == OBSERVATION && old->cols[OBSERVATION_start_ns].kind == V_INT;
+    for (const struct pending_event *p = first; p && st == ST_OK; p = p->next)
+        st = join_one(s, &id, p, err);
+    if (st != ST_OK || !id.changed)
         return st;
-    *outcome = is_second_start(e, old) ? OUTCOME_EXISTS : OUTCOME_UNCHANGED;
-    struct state *state = NULL;
-    bool changed = true;
-    if ((st = join_event(s, e, old, &state, &changed, err)) != ST_OK || !changed)
+    if ((st = write_state(s, e, id.state, old, scope, &r, err)) != ST_OK)
         return st;
-    struct row r;
-    if ((st = write_state(s, e, state, old, scope, &r, err)) != ST_OK)
-        return st;
-    if (*outcome == OUTCOME_UNCHANGED)
-        *outcome = OUTCOME_STORED;
     return put_event_row(s, e, &r, old, err);
 }
 
@@ -287,40 +322,90 @@ static enum status open_group(struct store *s, struct err *err)
     s->open = true;
     arena_reset(s->group);
     s->traces = s->threads = (struct touched){ 0 };
+    s->pending = (struct pending){ 0 };
     return ST_OK;
 }
 
-/* Several events of one wire item: the item is stored when any of them was; a second start stays told. */
-static void note_outcome(struct batch *b, uint32_t wire_index, enum outcome outcome)
+/* ---- the group's events, by id -------------------------------------------------------------------------------------- */
+
+static bool means_same(const struct event *x, const struct event *y)
 {
-    if (wire_index >= b->n_results)
-        return;
-    struct event_result *r = &b->results[wire_index];
-    if (r->outcome == OUTCOME_REJECTED || r->outcome == OUTCOME_EXISTS)
-        return;
-    if (!r->touched || outcome == OUTCOME_EXISTS || outcome == OUTCOME_STORED)
-        r->outcome = outcome;
-    r->touched = true;
+    return x->entity == y->entity && x->project == y->project && x->identity == y->identity && str_eq(x->id, y->id) && str_eq(x->scope, y->scope);
 }
 
-enum status store_apply(struct store *s, struct batch *b, int64_t recv_ns, struct err *err)
+static uint64_t event_hash(const struct event *e)
 {
-    enum status st = open_group(s, err);
-    s->recv_ns = recv_ns > s->recv_ns ? recv_ns : s->recv_ns;
-    for (size_t i = 0; i < b->n_events && st == ST_OK; i++) {
-        const struct event *e = &b->events[i];
-        if (e->wire_index < b->n_results && b->results[e->wire_index].outcome == OUTCOME_REJECTED)
-            continue;
-        enum outcome outcome = OUTCOME_UNCHANGED;
-        st = apply_event(s, e, &outcome, err);
-        note_outcome(b, e->wire_index, outcome);
+    return hash64_more(hash64(e->id) ^ ((uint64_t)e->entity << 32) ^ (uint64_t)e->project, e->scope);
+}
+
+static void pending_rehash(struct pending *p, struct arena *a)
+{
+    p->n_slots = p->n_slots ? p->n_slots * 2 : 64;
+    p->slots = arena_array(a, p->n_slots, sizeof(*p->slots));
+    for (size_t i = 0; i < p->n; i++) {
+        size_t at = event_hash(p->firsts[i]->event) & (p->n_slots - 1);
+        while (p->slots[at])
+            at = (at + 1) & (p->n_slots - 1);
+        p->slots[at] = (uint32_t)i + 1;
     }
+}
+
+static void pending_add(struct pending *p, struct arena *a, const struct pending_event *item)
+{
+    struct pending_event *copy = arena_alloc(a, sizeof(*copy));
+    *copy = *item;
+    copy->last = copy;
+    if ((p->n + 1) * 2 > p->n_slots)
+        pending_rehash(p, a);
+    size_t at = event_hash(item->event) & (p->n_slots - 1);
+    for (; p->slots[at]; at = (at + 1) & (p->n_slots - 1)) {
+        struct pending_event *first = p->firsts[p->slots[at] - 1];
+        if (!means_same(first->event, item->event))
+            continue;
+        first->last->next = copy;
+        first->last = copy;
+        return;
+    }
+    p->firsts = arena_grow(a, p->firsts, &p->cap, p->n + 1, sizeof(*p->firsts));
+    p->firsts[p->n] = copy;
+    p->slots[at] = (uint32_t)++p->n;
+}
+
+static enum status apply_pending(struct store *s, struct err *err)
+{
+    enum status st = ST_OK;
+    for (size_t i = 0; i < s->pending.n && st == ST_OK; i++)
+        st = apply_same_id(s, s->pending.firsts[i], err);
+    s->pending = (struct pending){ 0 };
+    return st;
+}
+
+/* Deletes are of what was received so far, so what waits is applied before them. */
+static enum status apply_removals(struct store *s, struct batch *b, struct err *err)
+{
+    enum status st = apply_pending(s, err);
     for (size_t i = 0; i < b->n_removals && st == ST_OK; i++) {
         enum outcome outcome = OUTCOME_UNCHANGED;
         st = store__remove(s, &b->removals[i], &outcome, err);
         note_outcome(b, b->removals[i].wire_index, outcome);
     }
     return st;
+}
+
+enum status store_apply(struct store *s, struct batch *b, int64_t recv_ns, struct err *err)
+{
+    enum status st = open_group(s, err);
+    if (st != ST_OK)
+        return st;
+    s->newest_recv_ns = recv_ns > s->newest_recv_ns ? recv_ns : s->newest_recv_ns;
+    s->recv_ns = s->newest_recv_ns;
+    for (size_t i = 0; i < b->n_events; i++) {
+        const struct event *e = &b->events[i];
+        if (e->wire_index < b->n_results && b->results[e->wire_index].outcome == OUTCOME_REJECTED)
+            continue;
+        pending_add(&s->pending, s->group, &(struct pending_event){ .event = e, .batch = b, .recv_ns = s->newest_recv_ns });
+    }
+    return b->n_removals ? apply_removals(s, b, err) : ST_OK;
 }
 
 /* Threads first: their exchanges are rows that traces derive from. Both lists may grow while they are walked. */
@@ -338,7 +423,9 @@ enum status store_commit(struct store *s, struct err *err)
 {
     if (!s->open)
         return ST_OK;
-    enum status st = settle_group(s, err);
+    enum status st = apply_pending(s, err);
+    if (st == ST_OK)
+        st = settle_group(s, err);
     if (st == ST_OK)
         st = s->driver->ops->commit(s->driver, err);
     if (st != ST_OK) {

@@ -44,8 +44,9 @@ struct store_metrics *store_metrics(struct store *s);
 
 /* ---- the writer ----------------------------------------------------------------------------------------------------- */
 
-/* Apply one sealed batch inside the open commit group. Fills b->results (outcome per wire index; ones already REJECTED stay).
- * recv_ns: receipt time, never going backwards. An error means the whole group is lost: call store_abort. */
+/* Take one sealed batch into the open commit group. Its results (outcome per wire index; ones already REJECTED stay) are filled when
+ * store_commit() has returned, until when it must stay as it is. recv_ns: receipt time, never going backwards. An error means the whole
+ * group is lost: call store_abort. */
 MUST_CHECK enum status store_apply(struct store *s, struct batch *b, int64_t recv_ns, struct err *err);
 /* Make everything applied since the last commit durable and visible. */
 MUST_CHECK enum status store_commit(struct store *s, struct err *err);

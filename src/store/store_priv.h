@@ -13,6 +13,22 @@ struct touched {
     size_t n_slots;
 };
 
+/* An event that waits for the end of its group, and the next one about the same id. */
+struct pending_event {
+    const struct event *event;
+    struct batch *batch;
+    int64_t recv_ns;
+    struct pending_event *next, *last; /* last: of the first only */
+};
+
+/* The group's events by id: firsts in order of first appearance. */
+struct pending {
+    struct pending_event **firsts;
+    size_t n, cap;
+    uint32_t *slots; /* open addressing, index + 1 */
+    size_t n_slots;
+};
+
 struct store {
     struct driver *driver;
     struct store_metrics metrics;
@@ -20,7 +36,9 @@ struct store {
     bool open;                /* a commit group is open */
     struct touched traces;    /* to derive again before the commit */
     struct touched threads;   /* whose exchanges to compute again */
-    int64_t recv_ns;
+    struct pending pending;   /* events not applied yet */
+    int64_t recv_ns;          /* of the event at hand */
+    int64_t newest_recv_ns;   /* never goes backwards */
 };
 
 /* Reading inside a reader's snapshot, or the writer's transaction when rd is NULL. */

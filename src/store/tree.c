@@ -59,6 +59,17 @@ static enum status thread_or_message(struct store *s, int32_t project, struct st
     return st;
 }
 
+/* The parent is no run: a thread (then *trace_id stays the run's own), a message of one, or not known yet. */
+static enum status place_without_run(struct store *s, int32_t project, struct str parent, struct str *trace_id, struct err *err)
+{
+    bool thread;
+    struct str exchange;
+    enum status st = thread_or_message(s, project, parent, &thread, &exchange, err);
+    if (st == ST_OK && !thread)
+        *trace_id = exchange.p ? exchange : parent;
+    return st;
+}
+
 enum status store__tree_place(struct store *s, int32_t project, const struct row *r, struct str *trace_id, struct err *err)
 {
     struct rows path = { .a = s->group };
@@ -70,24 +81,16 @@ enum status store__tree_place(struct store *s, int32_t project, const struct row
                 return ST_OK;
             }
         rows_gather(&path, &cur);
-        struct str parent = row_text(&cur, OBSERVATION_parent_id), exchange;
+        struct str parent = row_text(&cur, OBSERVATION_parent_id);
         *trace_id = cur.id;
         if (!parent.p || str_eq(parent, cur.id))
             return ST_OK;
-        bool thread;
         struct row *next;
-        enum status st = thread_or_message(s, project, parent, &thread, &exchange, err);
-        if (st != ST_OK || thread)
+        enum status st = parent_of(s, project, parent, &next, err);
+        if (st != ST_OK)
             return st;
-        if (exchange.p) {
-            *trace_id = exchange;
-            return ST_OK;
-        }
-        if ((st = parent_of(s, project, parent, &next, err)) != ST_OK)
-            return st;
-        *trace_id = parent;
         if (!next)
-            return ST_OK;
+            return place_without_run(s, project, parent, trace_id, err);
         /* The row being written is newer than the stored one. */
         cur = str_eq(next->id, r->id) ? *r : *next;
     }

@@ -278,16 +278,19 @@ static void put_others(struct llmonitor_decode *d, struct str run_id, struct jso
 {
     struct json sources[] = { feedback, more }, v;
     struct str key;
+    bool any = false;
     struct jw w = llmonitor__open(d);
     for (size_t i = 0; i < 2; i++) {
         const char *bare = bare_key(sources[i]);
         if (bare && *bare == 'v') {
+            any = true;
             jw_key(&w, bare);
             jw_value(&w, sources[i]);
         }
         for (struct json_iter it = json_iter(sources[i]); json_is_obj(sources[i]) && json_next(&it, &key, &v);) {
             if (listed_key(key) != KEY_OTHER || (i == 0 && json_type(json_get(more, key)) != JSON_ABSENT))
                 continue;
+            any |= json_is_set(v);
             jw_key_str(&w, key);
             jw_value(&w, v);
         }
@@ -297,11 +300,13 @@ static void put_others(struct llmonitor_decode *d, struct str run_id, struct jso
         return;
     struct event *e = feedback_event(d, run_id, KEY_OTHER);
     event_set_json(e, SCORE_metadata, all);
+    event_set_json(e, SCORE_leftovers, STR("{\"feedback\":{}}"));
+    if (!any) /* only keys that are cleared */
+        return;
     w = llmonitor__open(d);
     jw_kv_cstr(&w, "type", "TEXT");
     jw_kv_str(&w, "text", all);
     event_set_json(e, SCORE_value, llmonitor__close(d, &w));
-    event_set_json(e, SCORE_leftovers, STR("{\"feedback\":{}}"));
 }
 
 void llmonitor__feedback(struct llmonitor_decode *d, struct str run_id, struct json feedback, struct json more)

@@ -116,7 +116,7 @@ enum status llmonitor__count_ask(struct call *c, struct err *err)
 
 void llmonitor__runs_reply(struct call *c, struct reply *r)
 {
-    const struct list_state *s = c->state;
+    struct list_state *s = c->state;
     const struct ask *ask = &c->asks[s->rows];
     unsigned flags = str_is(s->filters.type, "llm") ? RUN_CUT : 0;
     struct jw w = jw_of(&r->body);

@@ -304,14 +304,11 @@ static void write_tokens(struct jw *w, const struct counts *n)
 
 /* ---- what was asked beside the rows ---- */
 
-static const struct row *find_row(const struct call *c, size_t ask, struct str id)
+static const struct row *find_row(struct call *c, struct llmonitor_list *l, struct str id)
 {
-    if (ask == SIZE_MAX || !id.p)
-        return NULL;
-    for (size_t i = 0; i < c->asks[ask].n; i++)
-        if (str_eq(c->asks[ask].rows[i].id, id))
-            return &c->asks[ask].rows[i];
-    return NULL;
+    size_t n;
+    const struct row *const *found = llmonitor__with_key(c, l, id, &n);
+    return n > 0 ? found[0] : NULL;
 }
 
 void llmonitor__write_user(struct jw *w, struct call *c, const struct row *user, struct str id)
@@ -331,11 +328,11 @@ struct str llmonitor__version_of(struct call *c, const struct row *r)
     return json_is_num(id) ? json_num_text(id) : json_str(id);
 }
 
-static void write_template(struct jw *w, struct call *c, const struct row *r, const struct llmonitor_extras *x)
+static void write_template(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x)
 {
     struct str id = llmonitor__version_of(c, r);
     int64_t number;
-    const struct row *version = find_row(c, x->versions, id);
+    const struct row *version = find_row(c, &x->versions, id);
     if (str_to_i64(id, &number) && number >= 0 && number < INT64_C(1) << 53)
         jw_kv_i64(w, "templateVersionId", number);
     else
@@ -353,18 +350,17 @@ bool llmonitor__is_earlier(const struct row *a, const struct row *b)
 }
 
 /* A thread's first message and how many it has. */
-static void write_thread(struct jw *w, struct call *c, const struct row *r, const struct llmonitor_extras *x)
+static void write_thread(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x)
 {
+    size_t n;
+    const struct row *const *rows = llmonitor__with_key(c, &x->messages, r->id, &n);
     const struct row *first = NULL;
     int64_t messages = 0;
-    const struct ask *ask = x->messages == SIZE_MAX ? NULL : &c->asks[x->messages];
-    for (size_t i = 0; ask && i < ask->n; i++) {
-        const struct row *m = &ask->rows[i];
-        if (!str_eq(m->scope, r->id) || str_is(row_text(m, MESSAGE_role), "custom-event"))
+    for (size_t i = 0; i < n; i++) {
+        if (str_is(row_text(rows[i], MESSAGE_role), "custom-event"))
             continue;
+        first = first ? first : rows[i];
         messages++;
-        if (!first || llmonitor__is_earlier(m, first))
-            first = m;
     }
     llmonitor__write_json(w, c, "firstMessage", first ? row_text(first, MESSAGE_body) : row_text(r, SESSION_first_message));
     jw_kv_i64(w, "messagesCount", messages);
@@ -375,15 +371,16 @@ static void write_thread(struct jw *w, struct call *c, const struct row *r, cons
 static void write_own_feedback(struct jw *w, struct call *c, const struct row *r)
 {
     jw_key(w, "feedback");
-    llmonitor__write_feedback(w, c, r->scores, r->n_scores, NULL, 0, STR_NONE);
+    llmonitor__write_feedback(w, c, r->scores, r->n_scores, NULL, 0);
 }
 
-static void write_parent_feedback(struct jw *w, struct call *c, const struct row *r, const struct llmonitor_extras *x)
+static void write_parent_feedback(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x)
 {
-    const struct ask *ask = x->parents == SIZE_MAX ? NULL : &c->asks[x->parents];
     struct str parent = r->entity == OBSERVATION ? row_text(r, OBSERVATION_parent_id) : STR_NONE;
+    size_t n;
+    const struct row *const *scores = llmonitor__with_key(c, &x->parents, parent, &n);
     jw_key(w, "parentFeedback");
-    llmonitor__write_feedback(w, c, ask && parent.p ? ask->rows : NULL, ask && parent.p ? ask->n : 0, NULL, 0, parent);
+    llmonitor__write_feedback(w, c, NULL, 0, scores, n);
 }
 
 /* ---- the run ---- */
@@ -428,18 +425,18 @@ static void write_payload(struct jw *w, struct call *c, const struct row *r, uns
     }
 }
 
-static void write_user_of(struct jw *w, struct call *c, const struct row *r, const struct llmonitor_extras *x)
+static void write_user_of(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x)
 {
     struct str user = llmonitor__user_of(r);
     if (!user.p)
         return;
     jw_key(w, "user");
     jw_obj(w);
-    llmonitor__write_user(w, c, find_row(c, x->users, user), user);
+    llmonitor__write_user(w, c, find_row(c, &x->users, user), user);
     jw_obj_end(w);
 }
 
-void llmonitor__write_run_members(struct jw *w, struct call *c, const struct row *r, const struct llmonitor_extras *x, unsigned flags)
+void llmonitor__write_run_members(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags)
 {
     bool run = r->entity == OBSERVATION;
     struct counts n = count(c, r);
@@ -467,7 +464,7 @@ void llmonitor__write_run_members(struct jw *w, struct call *c, const struct row
     jw_kv_cstr(w, "status", status_of(r));
     jw_kv_str(w, "parentRunId", run ? parent_of(r) : STR_NONE);
     if (!(flags & RUN_BRIEF)) {
-        const struct row *sibling = find_row(c, x->siblings, r->sibling);
+        const struct row *sibling = find_row(c, &x->siblings, r->sibling);
         jw_kv_str(w, "siblingRunId", sibling ? llmonitor__shown_id(sibling) : r->sibling);
         write_params(w, c, run ? row_text(r, OBSERVATION_params) : STR_NONE);
     }
@@ -480,7 +477,7 @@ void llmonitor__write_run_members(struct jw *w, struct call *c, const struct row
         write_thread(w, c, r, x);
 }
 
-void llmonitor__write_run(struct jw *w, struct call *c, const struct row *r, const struct llmonitor_extras *x, unsigned flags)
+void llmonitor__write_run(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags)
 {
     jw_obj(w);
     llmonitor__write_run_members(w, c, r, x, flags);

@@ -39,18 +39,17 @@ static void write_score(struct jw *w, struct call *c, const struct row *s)
 }
 
 /* A root also shows what was said of its trace as a whole. */
-void llmonitor__write_scores(struct jw *w, struct call *c, const struct row *r, const struct llmonitor_extras *x)
+void llmonitor__write_scores(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x)
 {
-    const struct ask *of_traces = x->scores == SIZE_MAX || !llmonitor__is_root(r) ? NULL : &c->asks[x->scores];
+    size_t n;
+    const struct row *const *of_trace = llmonitor__with_key(c, &x->scores, llmonitor__is_root(r) ? r->scope : STR_NONE, &n);
     jw_key(w, "scores");
     jw_arr(w);
     for (size_t i = 0; i < r->n_scores; i++)
         write_score(w, c, &r->scores[i]);
-    for (size_t i = 0; of_traces && i < of_traces->n; i++) {
-        const struct row *s = &of_traces->rows[i];
-        if (str_eq(row_text(s, SCORE_trace_id), r->scope) && !row_text(s, SCORE_observation_id).p)
-            write_score(w, c, s);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (!row_text(of_trace[i], SCORE_observation_id).p)
+            write_score(w, c, of_trace[i]);
     jw_arr_end(w);
 }
 
@@ -97,17 +96,15 @@ static bool is_empty(const struct feedback *f)
     return !any;
 }
 
-void llmonitor__write_feedback(struct jw *w, struct call *c, const struct row *scores, size_t n, const struct row *more, size_t n_more,
-    struct str only_of)
+void llmonitor__write_feedback(struct jw *w, struct call *c, const struct row *scores, size_t n, const struct row *const *more, size_t n_more)
 {
     struct feedback f = { .c = c };
     struct str key;
     struct json v;
     for (size_t i = 0; i < n; i++)
-        if (!only_of.p || str_eq(row_text(&scores[i], SCORE_observation_id), only_of))
-            take_feedback(&f, &scores[i]);
+        take_feedback(&f, &scores[i]);
     for (size_t i = 0; i < n_more; i++)
-        take_feedback(&f, &more[i]);
+        take_feedback(&f, more[i]);
     if (is_empty(&f)) {
         jw_null(w);
         return;

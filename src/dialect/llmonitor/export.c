@@ -25,7 +25,6 @@ struct export {
     struct llmonitor_extras extras;
     const struct row **by_parent; /* the children's rows, by (parent, start) */
     bool *written;                /* of the rows, by their place in the answer */
-    const struct row **messages; size_t n_messages; /* of the threads, by (thread, time) */
 };
 
 /* ---- questions ---- */
@@ -173,24 +172,6 @@ static void write_children(struct jw *w, struct call *c, struct export *x, const
     jw_arr_end(w);
 }
 
-static int by_message(const void *p, const void *q)
-{
-    const struct row *a = *(const struct row *const *)p, *b = *(const struct row *const *)q;
-    int order = str_cmp(a->scope, b->scope);
-    return order ? order : llmonitor__is_earlier(a, b) ? -1 : llmonitor__is_earlier(b, a);
-}
-
-static void sort_messages(struct call *c, struct export *x)
-{
-    const struct ask *ask = &c->asks[x->extras.messages];
-    x->messages = arena_array(c->arena, ask->n + 1, sizeof(*x->messages));
-    for (size_t i = 0; i < ask->n; i++)
-        if (!str_is(row_text(&ask->rows[i], MESSAGE_role), "custom-event"))
-            x->messages[x->n_messages++] = &ask->rows[i];
-    if (x->n_messages > 1)
-        qsort(x->messages, x->n_messages, sizeof(*x->messages), by_message);
-}
-
 static void write_message(struct jw *w, struct call *c, const struct row *r)
 {
     struct json message = llmonitor__parse(c->arena, row_text(r, MESSAGE_body)), v;
@@ -204,21 +185,15 @@ static void write_message(struct jw *w, struct call *c, const struct row *r)
     jw_obj_end(w);
 }
 
-/* Threads are in the answer once each, so a scan from the first message of one is all. */
 static void write_messages(struct jw *w, struct call *c, struct export *x, const struct row *thread)
 {
-    size_t low = 0, high = x->n_messages;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (str_cmp(x->messages[middle]->scope, thread->id) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    size_t n;
+    const struct row *const *rows = llmonitor__with_key(c, &x->extras.messages, thread->id, &n);
     jw_key(w, "messages");
     jw_arr(w);
-    for (; low < x->n_messages && str_eq(x->messages[low]->scope, thread->id); low++)
-        write_message(w, c, x->messages[low]);
+    for (size_t i = 0; i < n; i++)
+        if (!str_is(row_text(rows[i], MESSAGE_role), "custom-event"))
+            write_message(w, c, rows[i]);
     jw_arr_end(w);
 }
 
@@ -358,8 +333,6 @@ void llmonitor__export_reply(struct call *c, struct reply *r)
         reply_header(r, STR("X-Export-More"), STR("true"));
     if (x->children != SIZE_MAX)
         sort_children(c, x);
-    if (x->extras.messages != SIZE_MAX)
-        sort_messages(c, x);
     if (csv)
         write_csv_head(&r->body);
     for (size_t i = 0; i < rows->n; i++) {

@@ -146,7 +146,7 @@ enum status llmonitor__old_runs_ask(struct call *c, struct err *err)
 
 void llmonitor__old_runs_reply(struct call *c, struct reply *r)
 {
-    const struct old_list *s = c->state;
+    struct old_list *s = c->state;
     struct jw w = jw_of(&r->body);
     jw_obj(&w);
     jw_key(&w, "data");

@@ -127,14 +127,24 @@ struct str llmonitor__unescape(struct arena *a, struct str s);
 
 /* ---- ask_extras.c, encode_run.c: rows -> Run JSON (section 9) ---------------------------------------------------------- */
 
-/* What a page of runs needs beside its rows; each an index into call->asks, SIZE_MAX: not asked. */
+/* Rows that were asked for beside a page, found by a key: their id, their scope, or a column of text. */
+struct llmonitor_list {
+    size_t ask; /* index into call->asks; SIZE_MAX: not asked */
+    enum { KEY_ID, KEY_SCOPE, KEY_COLUMN } key;
+    unsigned column;
+    const struct row **rows; size_t n; /* in order of the key, messages by time behind it; made when first needed */
+};
+/* The rows with that key; *n of them. */
+const struct row *const *llmonitor__with_key(struct call *c, struct llmonitor_list *l, struct str key, size_t *n);
+
+/* What a page of runs needs beside its rows. */
 struct llmonitor_extras {
-    size_t users;    /* of the runs and threads */
-    size_t versions; /* of the templates their prompts name */
-    size_t parents;  /* scores of parent runs */
-    size_t messages; /* of the threads */
-    size_t siblings; /* exchanges that others retry */
-    size_t scores;   /* of the traces of roots */
+    struct llmonitor_list users;    /* of the runs and threads */
+    struct llmonitor_list versions; /* of the templates their prompts name */
+    struct llmonitor_list parents;  /* scores of parent runs */
+    struct llmonitor_list messages; /* of the threads */
+    struct llmonitor_list siblings; /* exchanges that others retry */
+    struct llmonitor_list scores;   /* of the traces of roots */
 };
 extern const struct llmonitor_extras llmonitor__no_extras;
 /* Ask for them; true when there was anything to ask. Rows are observations or sessions. */
@@ -142,9 +152,9 @@ bool llmonitor__ask_extras(struct call *c, const struct row *rows, size_t n, str
 
 /* RUN_CUT: a list of type=llm: the last message only, contents clipped. RUN_BRIEF: without what a thread in a file has no use for. */
 enum { RUN_CUT = 1, RUN_BRIEF = 2 };
-void llmonitor__write_run(struct jw *w, struct call *c, const struct row *r, const struct llmonitor_extras *x, unsigned flags);
+void llmonitor__write_run(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags);
 /* The members of a run without its braces, so that more can follow. */
-void llmonitor__write_run_members(struct jw *w, struct call *c, const struct row *r, const struct llmonitor_extras *x, unsigned flags);
+void llmonitor__write_run_members(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags);
 /* The shorter form of /related. */
 void llmonitor__write_related(struct jw *w, struct call *c, const struct row *r);
 struct str llmonitor__shown_id(const struct row *r);
@@ -161,10 +171,9 @@ void llmonitor__write_user(struct jw *w, struct call *c, const struct row *user,
 /* ---- encode_scores.c ---- */
 
 /* Member "scores": all that is no feedback. */
-void llmonitor__write_scores(struct jw *w, struct call *c, const struct row *r, const struct llmonitor_extras *x);
+void llmonitor__write_scores(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x);
 /* The feedback object of a run, put together from scores; null when there is none. Two lists, because some scores stand alone. */
-void llmonitor__write_feedback(struct jw *w, struct call *c, const struct row *scores, size_t n, const struct row *more, size_t n_more,
-    struct str only_of);
+void llmonitor__write_feedback(struct jw *w, struct call *c, const struct row *scores, size_t n, const struct row *const *more, size_t n_more);
 
 /* ---- read_runs.c: the run a path names ---------------------------------------------------------------------------------- */
 

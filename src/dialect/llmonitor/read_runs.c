@@ -334,6 +334,9 @@ void llmonitor__feedback_reply(struct call *c, struct reply *r)
 {
     const struct row *run = llmonitor__target(c, 0);
     const struct ask *alone = &c->asks[LLMONITOR_TARGET_ASKS];
+    const struct row **rows = arena_array(c->arena, alone->n + 1, sizeof(*rows));
     struct jw w = jw_of(&r->body);
-    llmonitor__write_feedback(&w, c, run ? run->scores : NULL, run ? run->n_scores : 0, alone->rows, alone->n, STR_NONE);
+    for (size_t i = 0; i < alone->n; i++)
+        rows[i] = &alone->rows[i];
+    llmonitor__write_feedback(&w, c, run ? run->scores : NULL, run ? run->n_scores : 0, rows, alone->n);
 }
