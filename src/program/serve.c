@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "account/account.h"
@@ -191,6 +192,16 @@ static void block_signals(sigset_t *set)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* A connection is a file: the usual soft limit of 1024 is below http_connections. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void run_until_signal(struct server *s, const sigset_t *set)
 {
     int got = 0;
@@ -218,6 +229,7 @@ int command_serve(int argc, char **argv)
         return 2;
     }
     block_signals(&set);
+    raise_file_limit();
     enum status st = open_data(&s, &err);
     if (st == ST_OK)
         st = open_network(&s, &err);
