@@ -76,9 +76,13 @@ static int64_t pick_time(const struct row *t, unsigned column, int64_t derived)
     return derived;
 }
 
+/* A trace of which only an end is known (LLMonitor, merge.md 7.2) stands in lists where it ended; one without any time, where it came. */
 int64_t trace_start_ns(const struct row *t)
 {
-    return pick_time(t, TRACE_start_ns, t->derived ? t->derived->start_ns : TIME_NONE);
+    int64_t start = pick_time(t, TRACE_start_ns, t->derived ? t->derived->start_ns : TIME_NONE);
+    if (start == TIME_NONE && t->derived && t->derived->observations > 0)
+        start = trace_end_ns(t);
+    return start;
 }
 
 int64_t trace_end_ns(const struct row *t)
@@ -117,7 +121,7 @@ struct str trace_tags(struct arena *a, const struct row *t)
         return derived;
     if (json_parse(a, given, 0, &x, NULL) != ST_OK || json_parse(a, derived, 0, &y, NULL) != ST_OK)
         return given;
-    return merge__tags_union(a, x, y);
+    return model__tags_union(a, x, y);
 }
 
 struct str trace_metadata(struct arena *a, const struct row *t)

@@ -173,9 +173,19 @@ static bool match_column(const struct matching *m, const struct filter *f, const
     }
 }
 
+/* A run has tags of its own; the root of a trace that came in through another dialect has the trace's. */
+static struct str tags_of(const struct matching *m, const struct row *r)
+{
+    if (r->entity == TRACE)
+        return trace_tags(m->a, r);
+    struct str own = row_text(r, r->entity == SESSION ? SESSION_tags : OBSERVATION_tags);
+    bool is_root = r->entity == OBSERVATION && r->identity != IDENTITY_TREE && !row_text(r, OBSERVATION_parent_id).p;
+    return !own.p && is_root && r->parent ? trace_tags(m->a, r->parent) : own;
+}
+
 static bool match_tags(const struct matching *m, const struct filter *f, const struct row *r)
 {
-    struct str text = r->entity == TRACE ? trace_tags(m->a, r) : row_text(r, r->entity == SESSION ? SESSION_tags : OBSERVATION_tags);
+    struct str text = tags_of(m, r);
     struct json tags = parsed(m, text), tag;
     if (f->compare == IS_SET)
         return json_size(tags) > 0;
@@ -407,6 +417,7 @@ static unsigned filter_needs(enum entity e, const struct filter *f)
     case ON_OBSERVATION: with = WITH_OBSERVATIONS; break;
     case ON_SCORE: with = WITH_SCORES; break;
     case ON_RECORD: with = WITH_RECORDS; break;
+    case ON_TAGS: with = e == OBSERVATION ? WITH_PARENT : 0; break;
     case ON_USER: with = WITH_PARENT; break;
     default: break;
     }
