@@ -1,0 +1,153 @@
+"""One of everything for a project, with ids and secret texts; the reads that show all of it; bodies that name it."""
+from lib.check import status
+from lib.langwatch import span, text
+from lib.lunary import end, run_id, start
+
+MARK = "secret-of-project-a"
+T = 1_790_000_000_000
+
+
+def chat(id, thread, at, role, content):
+    return {
+        "type": "thread", "event": "chat", "runId": id, "parentRunId": thread, "timestamp": at, "userId": "iso-user",
+        "message": {"role": role, "content": content}
+    }
+
+
+class Seed:
+    def __init__(self, project, mark=MARK):
+        self.p, self.mark = project, mark
+        self.slug = "iso-template"
+        self.made = {}
+        self.traces()
+        self.runs()
+        self.records()
+        self.ids = [
+            "iso-trace", "iso-span", "iso-thread", "iso-eval", "iso-event", "iso-run",
+            run_id("iso-run"),
+            run_id("iso-talk"),
+            run_id("iso-m1"), "iso-user", self.slug, "iso-dataset", *self.made.values()
+        ]
+        self.query = "&".join([
+            "limit=100", f"slug={self.slug}", f"parentRunId={run_id('iso-root')}", "days=36500", "exportFormat=jsonl",
+            "type=llm", "search="
+        ])
+
+    def traces(self):
+        lw = self.p.lw
+        lw.collect({
+            "trace_id": "iso-trace", "expected_output": self.mark, "metadata": {
+                "user_id": "iso-user", "thread_id": "iso-thread", "labels": [self.mark], "k": self.mark
+            }, "spans": [
+                span("iso-span", T, type="llm", name=f"name {self.mark}", model=f"model {self.mark}", input=text(
+                    self.mark), output=text(f"out {self.mark}")),
+                span("iso-rag", T + 1, type="rag", parent_id="iso-span",
+                     contexts=[{"document_id": "d", "content": self.mark}])
+            ], "evaluations": [{"evaluation_id": "iso-eval", "name": "quality", "score": 0.5, "details": self.mark}]
+        })
+        lw.track({
+            "trace_id": "iso-trace", "event_id": "iso-event", "event_type": "clicked", "metrics": {"n": 1},
+            "event_details": {"what": self.mark}, "timestamp": T
+        })
+
+    def runs(self):
+        lunary = self.p.lunary
+        lunary.report([
+            start("iso-root", T, "agent", name=f"agent {self.mark}", input=self.mark, userId="iso-user",
+                  userProps={"p": self.mark}, tags=[self.mark]),
+            start("iso-run", T + 1, name=f"run {self.mark}", parentRunId="iso-root", input=self.mark,
+                  metadata={"k": self.mark}),
+            end("iso-run", T + 50, output=self.mark, tokensUsage={"prompt": 3, "completion": 4}), {
+                "type": None, "event": "feedback", "runId": "iso-run", "timestamp": T + 60,
+                "feedback": {"thumb": "up", "comment": self.mark}
+            }, {"type": "log", "event": "info", "parentRunId": "iso-root", "timestamp": T + 2, "message": self.mark},
+            chat("iso-m1", "iso-talk", T, "user", self.mark),
+            chat("iso-m2", "iso-talk", T + 1, "assistant", self.mark)
+        ])
+        lunary.score("iso-run", "judged", 0.5, comment=self.mark)
+
+    def records(self):
+        """Templates, datasets, checklists, evaluators, models: what there is; the ids they were given."""
+        lunary = self.p.lunary
+        self.make(
+            "template", "/v1/templates",
+            {"slug": self.slug, "mode": "text", "content": self.mark, "extra": {"k": self.mark}, "isDraft": False})
+        self.made["version"] = lunary.latest(self.slug)["id"]
+        self.make("dataset", "/v1/datasets", {"slug": "iso-dataset", "format": "text", "prompt": None})
+        self.make("prompt", "/v1/datasets/prompts",
+                  {"datasetId": self.made.get("dataset"), "messages": self.mark, "idealOutput": self.mark})
+        self.make("variation", "/v1/datasets/variations",
+                  {"promptId": self.made.get("prompt"), "variables": {"k": self.mark}, "idealOutput": self.mark})
+        self.make(
+            "checklist", "/v1/checklists", {
+                "slug": "iso-checklist", "type": "evaluation",
+                "data": ["AND", {"id": "string", "params": {"text": self.mark}}]
+            })
+        self.make(
+            "evaluator", "/v1/evaluators", {
+                "name": f"evaluator {self.mark}", "slug": "iso-evaluator", "type": "assert", "mode": "normal",
+                "params": {"k": self.mark}, "filters": []
+            })
+        self.make(
+            "model", "/v1/models",
+            {"name": f"model {self.mark}", "pattern": "iso.*", "unit": "TOKENS", "inputCost": 1, "outputCost": 2})
+        users = lunary.users()["data"]
+        self.made["user"] = [u["id"] for u in users if u["externalId"] == "iso-user"][0]
+
+    def make(self, what, path, body):
+        reply = self.p.lunary.call("POST", path, body)
+        if reply.status == 404:
+            return  # not served
+        self.made[what] = status(reply, 200, 201).json["id"]
+
+    def snapshot(self):
+        """Everything that reads show of the project."""
+        p, found = self.p, {}
+        for path in ("/api/trace/iso-trace", "/api/thread/iso-thread", f"/api/thread/{run_id('iso-talk')}",
+                     f"/api/trace/{run_id('iso-root')}", "/api/me/project"):
+            found[path] = p.lw.call("GET", path).json
+        found["search"] = p.lw.search(includeSpans=True)["traces"]
+        ids = (run_id("iso-root"), run_id("iso-run"), run_id("iso-m1"))
+        reads = [f"/v1/runs/{id}{tail}" for id in ids for tail in ("", "/related", "/feedback")]
+        reads += [f"/v1/runs?type={t}" for t in ("llm", "agent", "chat", "thread", "custom-event")]
+        reads += [
+            "/v1/external-users", "/v1/templates", "/v1/templates/latest", "/v1/datasets", "/v1/datasets/iso-dataset",
+            "/v1/checklists", "/v1/evaluators", "/v1/models", "/v1/filters/models", "/v1/filters/tags",
+            "/v1/filters/users", "/v1/runs/usage?days=36500", "/v1/runs/count?type=llm"
+        ]
+        reads += [f"/v1/external-users/{self.made['user']}"]
+        for path in reads:
+            reply = p.lunary.call("GET", path)
+            found[path] = (reply.status, reply.json if reply.body else None)
+        return found
+
+
+def bodies(pair, method, pattern):
+    """Plausible bodies that name A's rows, for methods that take one."""
+    if method in ("GET", "DELETE") and "traces" not in pattern:
+        return [None]
+    a, made = pair.a, pair.seed.made
+    event = {"runId": "iso-run", "timestamp": T + 1000, "output": "stolen"}
+    everything = {
+        "trace_id": "iso-trace", "traceIds": ["iso-trace"], "spans": [
+            span("iso-span", T, T + 5000, name="stolen", output=text("stolen"))
+        ], "evaluations": [{"evaluation_id": "iso-eval", "name": "quality", "score": 1}], "metadata": {
+            "k": "stolen", "labels": ["stolen"]
+        }, "event_type": "clicked", "metrics": {"n": 9}, "event_id": "iso-event", "includeSpans": True, "filters": {},
+        "events": [{"type": "llm", "event": "end",
+                    **event}, {"type": "llm", "event": "update", "metadata": {"k": "stolen"}, **event},
+                   {"type": None, "event": "feedback", "feedback": {"thumb": "down", "comment": None}, **event},
+                   chat("iso-m3", "iso-talk", T + 9, "user", "stolen")], "thumb": "down", "comment": "stolen",
+        "label": "judged", "value": 1, "tags": ["stolen"], "visibility": True,
+        "slug": "iso-stolen", "mode": "text", "type": "evaluation", "content": "stolen", "isDraft": False, "data": [
+            "AND"
+        ], "name": "stolen", "format": "text", "datasetId": made.get("dataset"), "promptId": made.get("prompt"),
+        "messages": "stolen", "idealOutput": "stolen", "variables": {"k": "stolen"}, "runIds": [
+            run_id("iso-run")
+        ], "params": {}, "pattern": "stolen", "unit": "TOKENS", "inputCost": 1, "outputCost": 2,
+        "checklist": "iso-checklist", "input": "i", "output": "o", "projectId": a.id, "extra": {"k": "stolen"}
+    }
+    strict = [{"query": "secret-of", "traceIds": ["iso-trace"]}, {
+        "events": [{**e, "app": pair.b.public} for e in everything["events"]]
+    }, {"metadata": {"k": "stolen"}}, {"traceIds": ["iso-trace"], "page": 1, "pageSize": 10, "projectId": a.id}]
+    return [everything, *strict]

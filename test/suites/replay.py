@@ -1,0 +1,159 @@
+"""Every recorded scenario of test/fixtures/, sent in order to a project of its own and read back through both dialects.
+
+What must be there is computed from the recorded events by lib/model_langwatch.py and lib/model_llmonitor.py. Then the whole
+scenario is sent again, and nothing may have changed. Four tests a scenario: sent, lunary, langwatch, twice.
+"""
+import json
+import os
+
+from lib import model_langwatch as lwm
+from lib.check import equal, status, true
+from lib.suite import Failure
+from lib.waiting import waiting, waits
+from suites.replay_prepare import PREPARE, check_answer
+from suites.replay_views import langwatch_view_of_runs, lunary_view, lunary_view_of_spans, langwatch_view
+
+RECORDED = {
+    "sk-lw-fixture-0001": "langwatch_key", "259d2d94-9446-478a-ae04-484de705b522": "public",
+    "0b8dd5b5-3c7c-4f2b-9a52-5c2e6d0f7a11": "private"
+}
+
+
+class Scenario:
+    """One recording on one project. Each step is run once, and the later ones need the earlier."""
+    def __init__(self, folder, name, recording):
+        self.folder, self.name, self.requests = folder, name, recording["requests"]
+        self.project = self.broken = None
+        self.started = set()
+
+    def substitute(self, text):
+        for recorded, mine in RECORDED.items():
+            text = text.replace(recorded, getattr(self.project, mine))
+        return text
+
+    def replay(self):
+        for request in self.requests:
+            yield request, self.send(request)
+
+    def send(self, request):
+        headers = {
+            k: self.substitute(v)
+            for k, v in request["headers"].items()
+            if k not in ("content-length", "host", "connection", "transfer-encoding", "accept-encoding")
+        }
+        body = request.get("body")
+        if body is not None:
+            text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+            body = self.substitute(text).encode()
+        return self.project.client.request(request["method"], self.substitute(request["path"]), body, headers)
+
+    def waits_for(self, request):
+        """The line of waiting.md that this request waits for, or None."""
+        for what in (f"replay/{self.folder}/{self.name}",
+                     f"replay/{self.folder}/{self.name} {request['method']} {request['path']}"):
+            if waiting(what):
+                return what
+        return None
+
+    # ---- the four tests ----
+
+    def sent(self, environment):
+        self.project = environment.project()
+        PREPARE.get((self.folder, self.name), lambda project: None)(self.project)
+        self.broken = "it was not sent whole"
+        left_out = None
+        for request, reply in self.replay():
+            left_out = self.judge(request, reply) or left_out
+        self.broken = None
+        if left_out and len(self.requests) == 1:
+            waits(left_out)
+
+    def judge(self, request, reply):
+        """Asserts the answer; gives the waiting line when the request waits."""
+        what = self.waits_for(request)
+        if what:
+            true(reply.status < 500, f"{reply.what} answered {reply.status} {reply.text[:100]}")
+            return what
+        recorded = request["response"].get("status")
+        if recorded == 401:
+            status(reply, 401)
+        elif recorded == 404:
+            status(reply, 404)
+        else:
+            status(reply, 200)  # also where the recording injected a fault
+        check_answer(request, reply, self.started)
+        return None
+
+    def ready(self):
+        if self.project is None or self.broken:
+            raise Failure(f"the scenario cannot be read back: {self.broken or 'it was not sent'}")
+        if all(map(self.waits_for, self.requests)):
+            waits(self.waits_for(self.requests[0]))
+
+    def accepted(self, path):
+        """Bodies that the server must have stored, in order, as sent."""
+        return [
+            json.loads(self.substitute(json.dumps(r["body"])))
+            for r in self.requests
+            if r["method"] == "POST" and r["path"] == path and r["response"].get("status") != 401
+        ]
+
+    def events(self):
+        return [b["events"] for path in ("/api/report", "/v1/runs/ingest") for b in self.accepted(path)]
+
+    def traces(self):
+        groups = {}
+        for body in self.accepted("/api/collector"):
+            groups.setdefault(body["trace_id"], []).append(body)
+        return [lwm.fold(bodies) for bodies in groups.values()]
+
+    def read_lunary(self, environment):
+        self.ready()
+        lunary_view(self.project, self.events())
+        lunary_view_of_spans(self.project, self.traces())
+
+    def read_langwatch(self, environment):
+        self.ready()
+        langwatch_view(self.project, self.traces())
+        langwatch_view_of_runs(self.project, self.events(), has_traces=bool(self.traces()))
+        if not self.events() and not self.traces():
+            equal(self.project.lw.ids(), [], "traces of a project that was sent nothing acceptable")
+
+    def twice(self, environment):
+        self.ready()
+        before = snapshot(self.project)
+        for request, reply in self.replay():
+            if not self.waits_for(request) and request["response"].get("status") not in (401, 404):
+                status(reply, 200)
+        equal(snapshot(self.project), before, "all reads after the second replay")
+        self.read_lunary(environment)
+        self.read_langwatch(environment)
+
+
+def snapshot(project):
+    """Everything both dialects show, but the times of receipt."""
+    traces = project.lw.walk(includeSpans=True)
+    runs = {
+        type: project.lunary.runs(type=type)
+        for type in ("llm", "agent", "chain", "tool", "chat", "thread", "custom-event")
+    }
+    for trace in traces:
+        for key in ("updated_at", "inserted_at"):
+            trace["timestamps"].pop(key, None)
+        for evaluation in trace.get("evaluations", []):
+            evaluation.pop("timestamps", None)
+    full = {r["id"]: project.lunary.run(r["id"]) for rows in runs.values() for r in rows}
+    return {"traces": traces, "runs": runs, "full": full, "users": project.lunary.users()["data"]}
+
+
+def tests(environment):
+    root = os.path.join(environment.test, "fixtures")
+    for folder in sorted(os.listdir(root)):
+        for file in sorted(os.listdir(os.path.join(root, folder))):
+            with open(os.path.join(root, folder, file), encoding="utf-8") as f:
+                scenario = Scenario(folder, file[:-len(".json")], json.load(f))
+            name = f"replay/{folder}/{scenario.name}"
+            yield f"{name}/sent", scenario.sent
+            yield f"{name}/lunary", scenario.read_lunary
+            yield f"{name}/langwatch", scenario.read_langwatch
+            yield f"{name}/twice", scenario.twice
