@@ -2,6 +2,7 @@
  * mem: the one place where running out of memory ends the program. Everything that a client can make large has a limit of its own
  * long before this, so what arrives here cannot be answered.
  */
+#include <malloc.h>
 #include "base/mem.h"
 
 #include <stdint.h>
@@ -43,4 +44,14 @@ char *mem_strdup(const char *s)
 void mem_free(void *p)
 {
     free(p);
+}
+
+void mem_setup(void)
+{
+    mallopt(M_ARENA_MAX, 2);
+}
+
+void mem_trim(void)
+{
+    malloc_trim(0);
 }

@@ -155,11 +155,12 @@ static struct job *take_group(struct ingest *in)
     return first;
 }
 
-/* Upkeep runs when nothing waits, or every 200 ms under load. */
+/* Upkeep runs when nothing waits, or every 200 ms under load. After a burst, an idle second gives its memory back. */
 static void *writer_main(void *arg)
 {
     struct ingest *in = arg;
     int64_t maintained = clock_mono_ns();
+    bool worked = false;
     for (;;) {
         lock_take(&in->lock);
         while (!in->head && !in->stop && cond_wait_until(&in->wake, &in->lock, clock_mono_ns() + NS_PER_S))
@@ -172,7 +173,10 @@ static void *writer_main(void *arg)
         if (group) {
             commit_group(in, group);
             finish_group(in, group);
+        } else if (worked) {
+            mem_trim();
         }
+        worked = group != NULL;
         if (!group || clock_mono_ns() - maintained > 200 * NS_PER_MS) {
             store_maintain(in->store);
             maintained = clock_mono_ns();

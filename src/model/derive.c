@@ -199,7 +199,7 @@ static void add_usage_key(struct scan *s, struct str key, int64_t n)
 {
     for (size_t i = 0; i < s->n_usage; i++)
         if (str_eq(s->usage_keys[i], key)) {
-            s->usage_sums[i] = merge__add(s->usage_sums[i], n);
+            s->usage_sums[i] = model__add(s->usage_sums[i], n);
             return;
         }
     if (s->n_usage == USAGE_KEYS_MOST)
@@ -212,19 +212,17 @@ static void add_usage_key(struct scan *s, struct str key, int64_t n)
 
 static void add_sum(int64_t *sum, int64_t n)
 {
-    *sum = merge__add(*sum, n);
+    *sum = model__add(*sum, n);
 }
 
-static void add_usage(struct scan *s, const struct usage_final *u)
+static void add_usage(struct scan *s, const struct counts *c, const struct usage_final *u)
 {
-    struct json counts, value;
-    struct str key;
-    int64_t n;
-    if (!u->json.p || json_parse(s->scratch, u->json, 0, &counts, NULL) != ST_OK)
+    if (!u->counted)
         return;
-    for (struct json_iter it = json_iter(counts); json_next(&it, &key, &value);)
-        if (json_i64(value, &n))
-            add_usage_key(s, key, n);
+    for (size_t i = 0; i < c->n; i++)
+        if (!str_is(c->keys[i], "total"))
+            add_usage_key(s, c->keys[i], c->values[i]);
+    add_usage_key(s, STR("total"), u->total);
     add_sum(&s->out->tokens_input, u->input);
     add_sum(&s->out->tokens_output, u->output);
     add_sum(&s->out->tokens_total, u->total);
@@ -236,11 +234,12 @@ static void add_usage(struct scan *s, const struct usage_final *u)
 static void add_money(struct scan *s, const struct span *sp)
 {
     struct usage_final u;
+    struct counts c;
     bool computed;
     if (json_bool(json_key(sp->said, "skip_usage")))
         return;
-    derive_usage(s->scratch, sp->row, &u);
-    add_usage(s, &u);
+    model__usage(s->scratch, sp->row, &c, &u);
+    add_usage(s, &c, &u);
     s->out->estimated += u.estimated;
     int64_t cost = derive_cost(s->scratch, sp->row, &u, s->prices, &computed);
     if (cost > 0)
@@ -359,7 +358,7 @@ static void finish(struct scan *s)
 {
     struct str text;
     s->out->usage = write_usage(s);
-    if (s->n_tags && merge__fold_tags(s->a, s->tags, s->n_tags, &text, NULL) == ST_OK)
+    if (s->n_tags && model__fold_tags(s->a, s->tags, s->n_tags, &text, NULL) == ST_OK)
         s->out->tags = text;
     if (s->n_metadata && patch_fold(s->a, s->metadata, s->n_metadata, &text, NULL) == ST_OK)
         s->out->metadata = value_json(text);
@@ -379,7 +378,7 @@ void derive_trace(
     for (size_t i = 0; i < n && !s.tree_root.p; i++)
         if (str_eq(rows[i].id, rows[i].scope))
             s.tree_root = rows[i].id;
-    uint32_t *sorted = merge__rows_sorted(a, rows, n);
+    uint32_t *sorted = model__rows_sorted(a, rows, n);
     for (size_t i = 0; i < n; i++)
         take_row(&s, &rows[sorted[i]]);
     finish(&s);

@@ -45,6 +45,7 @@ struct usage_final {
     int64_t input, output, total, cached, cache_creation, reasoning; /* `input` = all keys containing "input" but the cache ones */
     int64_t input_all, output_all; /* sums of keys that contain "input" / "output" */
     bool estimated;
+    bool counted; /* the row has any count */
 };
 void derive_usage(struct arena *a, const struct row *r, struct usage_final *out);
 /* Cost in nano-USD: as sent; else by the price table and the rule of the dialect that wrote the row. -1: unknown. */

@@ -297,9 +297,22 @@ static size_t hash_patches(struct event *e, const struct column *columns)
         struct value *v = &e->cells[i].value;
         bytes += v->s.n;
         if (kind_has_patches(columns[e->cells[i].column].kind) && v->kind == V_JSON)
-            v->hash = merge__hash(v->s);
+            v->hash = model__hash(v->s);
     }
     return bytes;
+}
+
+/* A record holds one text a column: under a value of its own event a payload hint could show only after a later null. */
+static void drop_payload_hints(struct event *e, const struct column *columns)
+{
+    for (size_t i = 1; i < e->n_cells; i++) {
+        const struct cell *main = &e->cells[i - 1];
+        if (main->column != e->cells[i].column || columns[main->column].place != PLACE_PAYLOAD ||
+            main->value.kind == V_NULL)
+            continue;
+        memmove(&e->cells[i], &e->cells[i + 1], (e->n_cells - i - 1) * sizeof *e->cells);
+        e->n_cells--;
+    }
 }
 
 static size_t seal_event(struct event *e)
@@ -308,6 +321,7 @@ static size_t seal_event(struct event *e)
     const struct column *columns = model_columns(e->entity, &n);
     fill_nulls(e, model_profile(e->profile));
     sort_cells(e);
+    drop_payload_hints(e, columns);
     order_patches(e, columns);
     assert(e->n_cells == 0 || e->cells[e->n_cells - 1].column < n);
     size_t bytes = hash_patches(e, columns);

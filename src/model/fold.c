@@ -327,7 +327,7 @@ static void encode_patches(struct encoder *e)
         if (e->forms[i] != FORM_PATCH)
             continue;
         if (begins_patches(e, i)) {
-            merge__cells(e->s, c->column, &n);
+            model__cells(e->s, c->column, &n);
             put_byte(&e->b, c->column);
             buf_add_varint(&e->b, n);
         }

@@ -43,7 +43,7 @@ static int cell_weight(const struct cell *c)
     return c->rank * 32 + c->grade * 2 + (c->direction == FIRST);
 }
 
-int merge__key_cmp(
+int model__key_cmp(
     const struct writer *wx, const struct cell *x, const struct writer *wy, const struct cell *y)
 {
     int weight_x = cell_weight(x), weight_y = cell_weight(y);
@@ -58,14 +58,14 @@ static bool same_writer(const struct writer *x, const struct writer *y)
     return x->digest == y->digest && x->profile == y->profile && writer_cmp(x, y) == 0;
 }
 
-uint32_t merge__hash(struct str s)
+uint32_t model__hash(struct str s)
 {
     uint64_t h = hash64(s);
     uint32_t low = (uint32_t)(h ^ h >> 32);
     return low ? low : 1;
 }
 
-const struct cell *merge__cells(const struct state *s, unsigned column, size_t *n)
+const struct cell *model__cells(const struct state *s, unsigned column, size_t *n)
 {
     size_t i = 0, from;
     *n = 0;
@@ -177,7 +177,7 @@ static struct cell mapped(const struct join *j, int side, const struct cell *c)
 
 static int key_cmp(const struct join *j, const struct cell *x, const struct cell *y)
 {
-    return merge__key_cmp(&j->out->writers[x->writer], x, &j->out->writers[y->writer], y);
+    return model__key_cmp(&j->out->writers[x->writer], x, &j->out->writers[y->writer], y);
 }
 
 /* Only for statements of equal keys, that is, of one event; a payload that is stored already stands for itself. */
@@ -324,7 +324,7 @@ static void cover_by_keys(struct join *j, struct patches *p)
     }
 }
 
-enum status merge__text(struct arena *a, const struct value *v, const struct payload_loader *load,
+enum status model__text(struct arena *a, const struct value *v, const struct payload_loader *load,
     struct str *out, struct err *err)
 {
     *out = v->s;
@@ -343,7 +343,7 @@ static enum status fold_oldest_map(struct join *j, struct patches *p)
     struct str text;
     for (int i = 0; i < 2; i++) {
         two[i].mode = p->cells[i].mode;
-        enum status st = merge__text(j->a, &p->cells[i].value, j->load, &two[i].json, j->err);
+        enum status st = model__text(j->a, &p->cells[i].value, j->load, &two[i].json, j->err);
         if (st != ST_OK)
             return st;
     }
@@ -353,7 +353,7 @@ static enum status fold_oldest_map(struct join *j, struct patches *p)
     struct cell *base = &p->cells[1];
     base->mode = two[0].mode == MODE_REPLACE ? MODE_REPLACE : MODE_SHALLOW;
     base->value =
-        (struct value){ .kind = V_JSON, .piece = PIECE_INLINE, .hash = merge__hash(text), .s = text };
+        (struct value){ .kind = V_JSON, .piece = PIECE_INLINE, .hash = model__hash(text), .s = text };
     drop_patch(p, 0);
     return ST_OK;
 }
@@ -403,14 +403,25 @@ static enum status fold_oldest_tags(struct join *j, struct patches *p)
         st = json_parse(j->a, p->cells[i + 1].value.s, 0, &y, j->err);
     if (st != ST_OK)
         return st;
-    struct str both = merge__tags_union(j->a, x, y);
-    p->cells[i].value = (struct value){ .kind = V_JSON, .hash = merge__hash(both), .s = both };
+    struct str both = model__tags_union(j->a, x, y);
+    p->cells[i].value = (struct value){ .kind = V_JSON, .hash = model__hash(both), .s = both };
     drop_patch(p, i + 1);
     return ST_OK;
 }
 
+#define RECEIPTS_MOST 10 /* langwatch.md 3.9 */
+
+/* Receipts are a log, not a set: the newest are kept. The newest of a union are the newest of its parts, so this too is a join. */
+static void keep_newest_receipts(struct patches *p)
+{
+    while (p->n > RECEIPTS_MOST)
+        drop_patch(p, 0);
+}
+
 static enum status patches_of_tags(struct join *j, struct patches *p)
 {
+    if (j->out->entity == TRACE && p->n && p->cells->column == TRACE_receipts)
+        keep_newest_receipts(p);
     cover_tags(p);
     while (p->n > MERGE_PATCHES_MAX) {
         j->changed = true;

@@ -33,13 +33,14 @@ struct state {
 bool state_knows(const struct state *s, const struct event *e);
 /* Time the server gives an event that has none, or stamps on a server-ordered one: see merge.md 2.3. `old` may be NULL. */
 struct state *state_lift(struct arena *a, const struct state *old, const struct event *e, int64_t recv_ns);
-/* Join. *changed: some statement of b stands in the result. Writers nobody refers to are dropped. When nothing of a
- * server-ordered b stands, its digest goes to `seen` (that too makes *changed true, but *shown false).
- * load/ctx: reads V_REF pieces; used only when more than MERGE_PATCHES_MAX patches must be folded. */
+/* Reads V_REF pieces. */
 struct payload_loader {
     enum status (*load)(void *ctx, struct arena *a, int64_t record, unsigned piece, struct str *json, struct err *err);
     void *ctx;
 };
+/* Join. `old` may be NULL. *changed: some statement of b stands in the result, or a digest went to `seen`, which happens when
+ * nothing of a server-ordered writer stands any more and a repeat of it could win. Not changed: keep `old`, *out is of no use.
+ * Writers nobody refers to are dropped. load: used only when more than MERGE_PATCHES_MAX patches must be folded. */
 MUST_CHECK enum status state_join(struct arena *a, const struct state *old, const struct state *b, const struct payload_loader *load,
                                   struct state **out, bool *changed, struct err *err);
 

@@ -52,27 +52,35 @@ static inline bool value_fits(const struct column *col, const struct value *v)
 }
 
 /* Order of two statements about one column: greater wins (merge.md 2.1). */
-int merge__key_cmp(
+int model__key_cmp(
     const struct writer *wx, const struct cell *x, const struct writer *wy, const struct cell *y);
 /* First cell of a column and how many there are, both slots. */
-const struct cell *merge__cells(const struct state *s, unsigned column, size_t *n);
+const struct cell *model__cells(const struct state *s, unsigned column, size_t *n);
 /* The tags of x, then those of y that are not in x: a JSON array. Items that are not strings are left out. */
-struct str merge__tags_union(struct arena *a, struct json x, struct json y);
+struct str model__tags_union(struct arena *a, struct json x, struct json y);
 /* Of a patch, never 0. */
-uint32_t merge__hash(struct str s);
+uint32_t model__hash(struct str s);
+/* Counts of one usage by key, disjoint, as sent but for that; derive_usage() without the writing. */
+struct counts {
+    struct str *keys;
+    int64_t *values;
+    size_t n;
+};
+struct usage_final;
+void model__usage(struct arena *a, const struct row *r, struct counts *c, struct usage_final *out);
 /* A sum that stops at the ends of its type. */
-int64_t merge__add(int64_t x, int64_t y);
+int64_t model__add(int64_t x, int64_t y);
 /* Order of observations: start (none last), then id. */
-int merge__row_cmp(const struct row *x, const struct row *y);
+int model__row_cmp(const struct row *x, const struct row *y);
 /* Indexes of rows in that order. */
-uint32_t *merge__rows_sorted(struct arena *a, const struct row *rows, size_t n);
+uint32_t *model__rows_sorted(struct arena *a, const struct row *rows, size_t n);
 /* What tag patches in key order show: a JSON array. */
-MUST_CHECK enum status merge__fold_tags(
+MUST_CHECK enum status model__fold_tags(
     struct arena *a, const struct patch *patches, size_t n, struct str *out, struct err *err);
 /* What the cells of one column show while payloads are not loaded. */
-struct value merge__shown(const struct column *col, const struct cell *cells, size_t n);
+struct value model__shown(const struct column *col, const struct cell *cells, size_t n);
 /* The text of a V_JSON or V_REF value. */
-MUST_CHECK enum status merge__text(struct arena *a, const struct value *v, const struct payload_loader *load,
+MUST_CHECK enum status model__text(struct arena *a, const struct value *v, const struct payload_loader *load,
     struct str *out, struct err *err);
 
 #endif

@@ -269,7 +269,7 @@ static struct str write_tags(struct arena *a, const struct node *set)
     return out;
 }
 
-struct str merge__tags_union(struct arena *a, struct json x, struct json y)
+struct str model__tags_union(struct arena *a, struct json x, struct json y)
 {
     struct fold f = { .a = a };
     struct node set = { .kind = NODE_OBJECT };
@@ -279,7 +279,7 @@ struct str merge__tags_union(struct arena *a, struct json x, struct json y)
 }
 
 /* The list, then the tags that a union newer than the list names, each at the place of its first statement. */
-enum status merge__fold_tags(
+enum status model__fold_tags(
     struct arena *a, const struct patch *patches, size_t n, struct str *out, struct err *err)
 {
     struct fold f = { .a = a };
@@ -317,7 +317,7 @@ static enum status show_patches(struct arena *a, const struct cell *cells, size_
     bool any = false; /* since the column began anew with a null, if it did */
     for (size_t i = 0; i < n; i++) {
         patches[i].mode = cells[i].mode;
-        enum status st = merge__text(a, &cells[i].value, load, &patches[i].json, err);
+        enum status st = model__text(a, &cells[i].value, load, &patches[i].json, err);
         if (st != ST_OK)
             return st;
         any = patches[i].json.p || (any && patches[i].mode != MODE_REPLACE);
@@ -328,7 +328,7 @@ static enum status show_patches(struct arena *a, const struct cell *cells, size_
     struct str text = patches[0].json;
     enum status st = ST_OK;
     if (kind == KIND_TAGS)
-        st = merge__fold_tags(a, patches, n, &text, err);
+        st = model__fold_tags(a, patches, n, &text, err);
     else if (n > 1)
         st = patch_fold(a, patches, n, &text, err);
     if (st == ST_OK)
@@ -345,7 +345,7 @@ static const struct cell *shown_cell(const struct cell *cells, size_t n)
     return NULL;
 }
 
-struct value merge__shown(const struct column *col, const struct cell *cells, size_t n)
+struct value model__shown(const struct column *col, const struct cell *cells, size_t n)
 {
     if (n && kind_has_patches(col->kind))
         return cells[n - 1].value;
@@ -358,7 +358,7 @@ enum status state_show(struct arena *a, const struct state *s, unsigned column,
 {
     size_t columns_n, n;
     const struct column *columns = model_columns(s->entity, &columns_n);
-    const struct cell *cells = merge__cells(s, column, &n);
+    const struct cell *cells = model__cells(s, column, &n);
     if (n && kind_has_patches(columns[column].kind))
         return show_patches(a, cells, n, columns[column].kind, load, out, err);
     const struct cell *c = shown_cell(cells, n);
@@ -366,7 +366,7 @@ enum status state_show(struct arena *a, const struct state *s, unsigned column,
     if (out->kind != V_REF)
         return ST_OK;
     struct str text;
-    enum status st = merge__text(a, out, load, &text, err);
+    enum status st = model__text(a, out, load, &text, err);
     if (st == ST_OK)
         *out = (struct value){ .kind = V_JSON, .hint = out->hint, .s = text };
     return st;
@@ -375,7 +375,7 @@ enum status state_show(struct arena *a, const struct state *s, unsigned column,
 enum rank state_rank(const struct state *s, unsigned column)
 {
     size_t n;
-    const struct cell *cells = merge__cells(s, column, &n);
+    const struct cell *cells = model__cells(s, column, &n);
     const struct cell *c = shown_cell(cells, n);
     return c ? (enum rank)c->rank : RANK_GUESS;
 }

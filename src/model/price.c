@@ -61,6 +61,8 @@ static bool ends_with(const struct name *m, const char *suffix)
 /* "eu.anthropic.claude-x-v1:0" -> "claude-x-v1:0" */
 static void unwrap_bedrock(struct name *m)
 {
+    if (!memchr(m->p, '.', m->n))
+        return;
     static const char *const vendors[] = { "anthropic.", "amazon.", "meta.", "mistral.", "cohere.",
         "deepseek.", "openai." };
     for (size_t i = 0; i < sizeof vendors / sizeof *vendors; i++) {
@@ -138,7 +140,7 @@ static bool row_starts(const char *row, const struct name *m, size_t *n)
 
 const struct price *price_find(const struct price_table *t, struct str model)
 {
-    struct name m;
+    struct name m = { .n = 0 };
     const struct price *best = NULL;
     size_t best_n = 0, n;
     clean_name(model, &m);
@@ -224,7 +226,7 @@ static int64_t sent_cost(struct json cost, bool strict)
             continue;
         if (strict && !str_is(key, "input") && !str_is(key, "output"))
             return -1;
-        sum = merge__add(sum, usd_to_nano(json_num_text(value)));
+        sum = model__add(sum, usd_to_nano(json_num_text(value)));
         any = true;
     }
     return any ? sum : -1;
@@ -240,7 +242,7 @@ static int64_t price_counts(const struct price *p, const struct usage_final *u)
     int64_t pico = 0;
     for (size_t i = 0; i < 4; i++) {
         int64_t n = counts[i] < 1000000000 ? counts[i] : 1000000000;
-        pico = merge__add(pico, n * (rates[i] > 0 ? rates[i] : 0));
+        pico = model__add(pico, n * (rates[i] > 0 ? rates[i] : 0));
     }
     return pico / 1000 + (pico % 1000 >= 500);
 }
@@ -260,7 +262,7 @@ static int64_t table_cost(
 {
     struct str model = row_text(r, OBSERVATION_model);
     int64_t type = row_int(r, OBSERVATION_type, OBS_SPAN), cost = -1;
-    if (!model.n || !u->json.p || (type != OBS_GENERATION && type != OBS_EMBEDDING))
+    if (!model.n || !u->counted || (type != OBS_GENERATION && type != OBS_EMBEDDING))
         return -1;
     bool llmonitor = families & FAMILY_LLMONITOR;
     if (llmonitor && !llmonitor_counts(r))

@@ -264,7 +264,7 @@ static enum status load_json(
     *hint = (enum type_hint)copy.cols[column].hint;
     if (st != ST_OK || copy.cols[column].kind == V_NULL)
         return st;
-    st = merge__text(f->scratch, &copy.cols[column], f->load, &text, f->err);
+    st = model__text(f->scratch, &copy.cols[column], f->load, &text, f->err);
     return st == ST_OK ? json_parse(f->scratch, text, 0, out, f->err) : st;
 }
 

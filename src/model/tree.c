@@ -23,7 +23,7 @@ struct tree {
     uint32_t *first, *next; /* children in order; first[n] are the roots */
 };
 
-int merge__row_cmp(const struct row *x, const struct row *y)
+int model__row_cmp(const struct row *x, const struct row *y)
 {
     int64_t sx = row_time(x, OBSERVATION_start_ns), sy = row_time(y, OBSERVATION_start_ns);
     if (sx != sy) /* without a start: last */
@@ -35,17 +35,17 @@ static int compare_rows(const void *x, const void *y, void *rows)
 {
     const struct row *r = rows;
     uint32_t i = *(const uint32_t *)x, k = *(const uint32_t *)y;
-    int c = merge__row_cmp(&r[i], &r[k]);
+    int c = model__row_cmp(&r[i], &r[k]);
     return c ? c : (i > k) - (i < k);
 }
 
-uint32_t *merge__rows_sorted(struct arena *a, const struct row *rows, size_t n)
+uint32_t *model__rows_sorted(struct arena *a, const struct row *rows, size_t n)
 {
     uint32_t *sorted = arena_array(a, n + 1, sizeof *sorted);
     bool in_order = true;
     for (size_t i = 0; i < n; i++) {
         sorted[i] = (uint32_t)i;
-        in_order = in_order && (i == 0 || merge__row_cmp(&rows[i - 1], &rows[i]) <= 0);
+        in_order = in_order && (i == 0 || model__row_cmp(&rows[i - 1], &rows[i]) <= 0);
     }
     if (!in_order)
         qsort_r(sorted, n, sizeof *sorted, compare_rows, (void *)(uintptr_t)rows);
@@ -145,7 +145,7 @@ static void link_children(struct arena *a, struct tree *t)
 
 static void build(struct arena *a, struct tree *t)
 {
-    t->sorted = merge__rows_sorted(a, t->rows, t->n);
+    t->sorted = model__rows_sorted(a, t->rows, t->n);
     t->place = arena_array(a, t->n + 1, sizeof *t->place);
     for (size_t i = 0; i < t->n; i++)
         t->place[t->sorted[i]] = (uint32_t)i;

@@ -82,7 +82,7 @@ static struct value ref_of(const struct writer *w, unsigned column, uint8_t hint
 static struct value row_patch(const struct column *col, struct value v)
 {
     if (kind_has_patches(col->kind) && v.kind == V_JSON)
-        v.hash = merge__hash(v.s);
+        v.hash = model__hash(v.s);
     return v;
 }
 
@@ -315,7 +315,7 @@ static bool read_patch(struct reader *r, unsigned column, struct cell *c)
     if (!read_value(r, col, &r->out->writers[writer], &c->value))
         return false;
     if (c->value.kind == V_JSON)
-        c->value.hash = merge__hash(c->value.s);
+        c->value.hash = model__hash(c->value.s);
     return true;
 }
 
@@ -340,7 +340,7 @@ static bool decode_patch_column(struct reader *r)
         struct cell *c = &cells[at + i];
         if (!read_patch(r, column, c))
             return false;
-        if (i && merge__key_cmp(&s->writers[c[-1].writer], &c[-1], &s->writers[c->writer], c) >= 0)
+        if (i && model__key_cmp(&s->writers[c[-1].writer], &c[-1], &s->writers[c->writer], c) >= 0)
             return false;
     }
     memcpy(cells + at + n, s->cells + at, (s->n_cells - at) * sizeof *cells);
@@ -587,8 +587,8 @@ enum status row_refs(struct arena *a, struct row *r, struct err *err)
         size_t n_cells;
         if (columns[c].place != PLACE_PAYLOAD)
             continue;
-        const struct cell *cells = merge__cells(s, c, &n_cells);
-        r->cols[c] = merge__shown(&columns[c], cells, n_cells);
+        const struct cell *cells = model__cells(s, c, &n_cells);
+        r->cols[c] = model__shown(&columns[c], cells, n_cells);
     }
     return ST_OK;
 }

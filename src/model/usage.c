@@ -27,7 +27,7 @@ static unsigned usage_family(const struct row *r)
     return families;
 }
 
-int64_t merge__add(int64_t x, int64_t y)
+int64_t model__add(int64_t x, int64_t y)
 {
     int64_t sum;
     return __builtin_add_overflow(x, y, &sum) ? (x < 0 ? INT64_MIN : INT64_MAX) : sum;
@@ -37,12 +37,6 @@ static bool has(struct str key, const char *word)
 {
     return str_find(key, str_of(word)) != SIZE_MAX;
 }
-
-struct counts {
-    struct str *keys;
-    int64_t *values;
-    size_t n;
-};
 
 static int64_t *count_of(const struct counts *c, const char *key)
 {
@@ -100,6 +94,53 @@ static void read_counts(struct arena *a, struct json usage, struct counts *c)
         }
 }
 
+/* A key without escapes and its colon. */
+static bool scan_key(struct str *rest, struct str *key)
+{
+    size_t end;
+    if (rest->n < 4 || *rest->p != '"' || (end = str_find_char(str_sub(*rest, 1, rest->n), '"')) == SIZE_MAX)
+        return false;
+    *key = str_sub(*rest, 1, end);
+    *rest = str_sub(*rest, end + 2, rest->n);
+    if (!rest->n || *rest->p != ':' || str_find_char(*key, '\\') != SIZE_MAX)
+        return false;
+    *rest = str_sub(*rest, 1, rest->n);
+    return true;
+}
+
+static bool scan_number(struct str *rest, int64_t *n)
+{
+    size_t i = 0;
+    for (*n = 0; i < rest->n && i < 18 && rest->p[i] >= '0' && rest->p[i] <= '9'; i++)
+        *n = *n * 10 + (rest->p[i] - '0');
+    *rest = str_sub(*rest, i, rest->n);
+    return i > 0;
+}
+
+#define SCANNED_MOST 16
+
+/* What nearly every usage is, minified: {"key":digits,...}. Anything else is left to the parser. A derived trace reads the usage of
+ * all its rows, so this path counts. */
+static bool scan_counts(struct arena *a, struct str text, struct counts *c)
+{
+    struct str rest = str_sub(text, 1, text.n);
+    if (text.n < 2 || *text.p != '{' || text.p[text.n - 1] != '}')
+        return false;
+    c->keys = arena_array(a, SCANNED_MOST, sizeof *c->keys);
+    c->values = arena_array(a, SCANNED_MOST, sizeof *c->values);
+    for (; c->n < SCANNED_MOST; rest = str_sub(rest, 1, rest.n)) {
+        if (!scan_key(&rest, &c->keys[c->n]) || !scan_number(&rest, &c->values[c->n]) || !rest.n)
+            return false;
+        for (size_t i = 0; i < c->n; i++)
+            if (str_eq(c->keys[i], c->keys[c->n]))
+                return false;
+        c->n++;
+        if (*rest.p != ',')
+            return rest.n == 1 && *rest.p == '}';
+    }
+    return false;
+}
+
 static void add_up(const struct counts *c, struct usage_final *out)
 {
     int64_t sum = 0;
@@ -109,19 +150,19 @@ static void add_up(const struct counts *c, struct usage_final *out)
         int64_t n = c->values[i];
         if (str_is(key, "total"))
             continue;
-        sum = merge__add(sum, n);
+        sum = model__add(sum, n);
         if (has(key, "input"))
-            out->input_all = merge__add(out->input_all, n);
+            out->input_all = model__add(out->input_all, n);
         if (has(key, "output"))
-            out->output_all = merge__add(out->output_all, n);
+            out->output_all = model__add(out->output_all, n);
         if (has(key, "input") && !has(key, "cache"))
-            out->input = merge__add(out->input, n);
+            out->input = model__add(out->input, n);
         if (str_starts(key, STR("input_cached")))
-            out->cached = merge__add(out->cached, n);
+            out->cached = model__add(out->cached, n);
         if (str_starts(key, STR("input_cache_creation")))
-            out->cache_creation = merge__add(out->cache_creation, n);
+            out->cache_creation = model__add(out->cache_creation, n);
         if (has(key, "reasoning"))
-            out->reasoning = merge__add(out->reasoning, n);
+            out->reasoning = model__add(out->reasoning, n);
     }
     out->output = out->output_all;
     out->total = sent ? *sent : sum;
@@ -145,19 +186,32 @@ static struct str write_counts(struct arena *a, const struct counts *c, int64_t 
     return out;
 }
 
-void derive_usage(struct arena *a, const struct row *r, struct usage_final *out)
+void model__usage(struct arena *a, const struct row *r, struct counts *c, struct usage_final *out)
 {
     struct json usage;
-    struct counts c = { 0 };
+    const struct value *v = &r->cols[OBSERVATION_usage];
     *out = (struct usage_final){ 0 };
-    if (r->cols[OBSERVATION_usage].kind != V_JSON ||
-        json_parse(a, r->cols[OBSERVATION_usage].s, 0, &usage, NULL) != ST_OK)
+    *c = (struct counts){ 0 };
+    if (v->kind != V_JSON)
         return;
-    out->estimated = json_bool(json_key(usage, "estimated"));
-    read_counts(a, usage, &c);
-    if (!c.n)
+    if (!scan_counts(a, v->s, c)) {
+        *c = (struct counts){ 0 };
+        if (json_parse(a, v->s, 0, &usage, NULL) != ST_OK)
+            return;
+        out->estimated = json_bool(json_key(usage, "estimated"));
+        read_counts(a, usage, c);
+    }
+    out->counted = c->n > 0;
+    if (!c->n)
         return;
-    make_disjoint(&c, usage_family(r));
-    add_up(&c, out);
-    out->json = write_counts(a, &c, out->total);
+    make_disjoint(c, usage_family(r));
+    add_up(c, out);
+}
+
+void derive_usage(struct arena *a, const struct row *r, struct usage_final *out)
+{
+    struct counts c;
+    model__usage(a, r, &c, out);
+    if (out->counted)
+        out->json = write_counts(a, &c, out->total);
 }

@@ -13,6 +13,7 @@
 #include "account/account.h"
 #include "api/api.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "program/program.h"
 
 static const struct option_row serve_rows[] = {
@@ -230,6 +231,7 @@ int command_serve(int argc, char **argv)
     }
     block_signals(&set);
     raise_file_limit();
+    mem_setup();
     enum status st = open_data(&s, &err);
     if (st == ST_OK)
         st = open_network(&s, &err);

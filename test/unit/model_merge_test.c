@@ -15,11 +15,13 @@
 #define RECV   (INT64_C(1800000000) * NS_PER_S)
 #define EVENTS 5
 
-static const enum profile observation_profiles[] = { PROFILE_LANGFUSE_CREATE, PROFILE_LANGFUSE_UPDATE, PROFILE_AGENTTRACE_CREATE,
-    PROFILE_AGENTTRACE_UPDATE, PROFILE_LLMONITOR_START, PROFILE_LLMONITOR_END, PROFILE_OTLP_SPAN, PROFILE_LANGWATCH_SPAN };
-static const enum profile trace_profiles[] = { PROFILE_LANGFUSE_TRACE, PROFILE_AGENTTRACE_TRACE_CREATE, PROFILE_AGENTTRACE_TRACE_UPDATE,
-    PROFILE_LANGWATCH_TRACE, PROFILE_EDIT_TRACE };
-static const enum profile score_profiles[] = { PROFILE_LANGFUSE_SCORE, PROFILE_LANGWATCH_EVALUATION, PROFILE_AGENTTRACE_SCORE };
+static const enum profile observation_profiles[] = { PROFILE_LANGFUSE_CREATE, PROFILE_LANGFUSE_UPDATE,
+    PROFILE_AGENTTRACE_CREATE, PROFILE_AGENTTRACE_UPDATE, PROFILE_LLMONITOR_START, PROFILE_LLMONITOR_END,
+    PROFILE_OTLP_SPAN, PROFILE_LANGWATCH_SPAN };
+static const enum profile trace_profiles[] = { PROFILE_LANGFUSE_TRACE, PROFILE_AGENTTRACE_TRACE_CREATE,
+    PROFILE_AGENTTRACE_TRACE_UPDATE, PROFILE_LANGWATCH_TRACE, PROFILE_EDIT_TRACE };
+static const enum profile score_profiles[] = { PROFILE_LANGFUSE_SCORE, PROFILE_LANGWATCH_EVALUATION,
+    PROFILE_AGENTTRACE_SCORE };
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
@@ -33,9 +35,12 @@ struct story {
 
 static void story_init(struct story *s, uint64_t seed)
 {
-    static const struct { const enum profile *profiles; size_t n; enum entity entity; } kinds[] = {
-        { observation_profiles, COUNT(observation_profiles), OBSERVATION }, { trace_profiles, COUNT(trace_profiles), TRACE },
-        { score_profiles, COUNT(score_profiles), SCORE } };
+    static const struct {
+        const enum profile *profiles;
+        size_t n;
+        enum entity entity;
+    } kinds[] = { { observation_profiles, COUNT(observation_profiles), OBSERVATION },
+        { trace_profiles, COUNT(trace_profiles), TRACE }, { score_profiles, COUNT(score_profiles), SCORE } };
     kit_init(&s->k, seed);
     size_t kind = kit_below(&s->k, 3);
     s->entity = kinds[kind].entity;
@@ -55,14 +60,16 @@ static struct state *join(struct story *s, const struct state *x, const struct s
     return out;
 }
 
-static void assert_same(struct story *s, uint64_t seed, const struct state *x, const struct state *y, bool keys)
+static void assert_same(
+    struct story *s, uint64_t seed, const struct state *x, const struct state *y, bool keys)
 {
     struct str a = kit_show(&s->k, x, keys), b = kit_show(&s->k, y, keys), line_a, line_b;
     if (str_eq(a, b))
         return;
     while (str_cut(&a, '\n', &line_a) && str_cut(&b, '\n', &line_b))
         if (!str_eq(line_a, line_b))
-            print_error("seed %llu\n  %.*s\n  %.*s\n", (unsigned long long)seed, STR_ARG(line_a), STR_ARG(line_b));
+            print_error(
+                "seed %llu\n  %.*s\n  %.*s\n", (unsigned long long)seed, STR_ARG(line_a), STR_ARG(line_b));
     fail();
 }
 
@@ -141,7 +148,8 @@ static void test_3_join_is_idempotent(void **state)
     }
 }
 
-static struct value one_register(struct kit *k, enum direction direction, const int64_t *times, const int64_t *values, size_t n)
+static struct value one_register(
+    struct kit *k, enum direction direction, const int64_t *times, const int64_t *values, size_t n)
 {
     struct state *all = NULL;
     struct value v;
@@ -151,7 +159,8 @@ static struct value one_register(struct kit *k, enum direction direction, const 
         event_set_as(e, OBSERVATION_end_ns, value_int(values[i]), RANK_SAID, direction, MODE_REPLACE);
         kit_seal(k, e);
         e->digest = 7; /* so that times alone decide */
-        assert_int_equal(state_join(k->a, all, state_lift(k->a, all, e, RECV), NULL, &all, &changed, NULL), ST_OK);
+        assert_int_equal(
+            state_join(k->a, all, state_lift(k->a, all, e, RECV), NULL, &all, &changed, NULL), ST_OK);
     }
     assert_int_equal(state_show(k->a, all, OBSERVATION_end_ns, NULL, &v, NULL), ST_OK);
     return v;
@@ -273,7 +282,7 @@ static void test_claims_agree_with_states(void **state)
         state_encode(s.k.a, all, r.cols, &r.fold);
         const struct column *columns = model_columns(s.entity, &columns_n);
         for (unsigned c = 0; c < columns_n; c++) {
-            const struct cell *cells = merge__cells(all, c, &n);
+            const struct cell *cells = model__cells(all, c, &n);
             struct claim claim;
             bool stated = n && !cell_slot(columns, cells) && !(kind_has_patches(columns[c].kind) && n > 1);
             assert_int_equal(row_claim(&r, c, &claim), stated);
@@ -314,7 +323,8 @@ static void test_rows_load(void **state)
         for (size_t c = 0; c < columns_n; c++) {
             assert_int_equal(r.cols[c].kind, cols[c].kind);
             assert_int_equal(r.cols[c].hint, cols[c].hint);
-            assert_true(r.cols[c].kind != V_REF || (r.cols[c].i == cols[c].i && r.cols[c].piece == cols[c].piece));
+            assert_true(
+                r.cols[c].kind != V_REF || (r.cols[c].i == cols[c].i && r.cols[c].piece == cols[c].piece));
         }
         assert_int_equal(row_load(s.k.a, &r, UINT32_MAX, &load, NULL), ST_OK);
         for (unsigned c = 0; c < columns_n; c++) {
@@ -356,6 +366,29 @@ static void test_16_an_edit_shows_behind_a_fast_clock(void **state)
     kit_fini(&k);
 }
 
+/* Create before update in one millisecond, whatever their digests. */
+static void test_minor_orders_one_time(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 32; i++) {
+        struct kit k;
+        struct kit_row row = { 0 };
+        kit_init(&k, 1);
+        const char *create = arena_cstr(k.a, arena_printf(k.a, "create %d", i)),
+                   *update = arena_cstr(k.a, arena_printf(k.a, "update %d", i));
+        struct event *events[2] = { kit_event(&k, PROFILE_LANGFUSE_CREATE, 5),
+            kit_event(&k, PROFILE_LANGFUSE_UPDATE, 5) };
+        for (int n = 0; n < 2; n++) {
+            event_set_text(events[n], OBSERVATION_name, str_of(n ? update : create));
+            kit_seal(&k, events[n]);
+        }
+        kit_apply(&k, OBSERVATION, &row, events[i & 1], RECV);
+        kit_apply(&k, OBSERVATION, &row, events[!(i & 1)], RECV);
+        assert_string_equal(arena_cstr(k.a, row.cols[OBSERVATION_name].s), update);
+        kit_fini(&k);
+    }
+}
+
 static void test_an_absurd_time_counts_as_none(void **state)
 {
     (void)state;
@@ -377,7 +410,8 @@ static void test_a_beaten_tie_is_remembered(void **state)
     struct kit k;
     struct kit_row row = { 0 };
     kit_init(&k, 1);
-    struct event *x = named(&k, PROFILE_LANGWATCH_TRACE, 5, "x"), *y = named(&k, PROFILE_LANGWATCH_TRACE, 5, "y");
+    struct event *x = named(&k, PROFILE_LANGWATCH_TRACE, 5, "x"),
+                 *y = named(&k, PROFILE_LANGWATCH_TRACE, 5, "y");
     assert_true(kit_apply(&k, TRACE, &row, x, RECV));
     assert_true(kit_apply(&k, TRACE, &row, y, RECV + 1));
     assert_string_equal(name_of(&k, &row), "y");
@@ -397,7 +431,8 @@ static void test_seen_is_bounded(void **state)
     struct kit_row row = { 0 };
     kit_init(&k, 1);
     for (int i = 0; i < 40; i++)
-        kit_apply(&k, TRACE, &row, named(&k, PROFILE_EDIT_TRACE, TIME_NONE, arena_cstr(k.a, arena_printf(k.a, "n%d", i))), RECV + i);
+        kit_apply(&k, TRACE, &row,
+            named(&k, PROFILE_EDIT_TRACE, TIME_NONE, arena_cstr(k.a, arena_printf(k.a, "n%d", i))), RECV + i);
     assert_string_equal(name_of(&k, &row), "n39");
     assert_int_equal(kit_state(&k, TRACE, &row)->n_seen, MERGE_SEEN_MAX);
     kit_fini(&k);
@@ -482,8 +517,10 @@ static void test_too_many_patches_fold(void **state)
     struct str literal;
     kit_init(&k, 3);
     for (size_t i = 0; i < 100; i++) {
-        patches[i] = (struct patch){ i % 3 ? MODE_DEEP : MODE_SHALLOW, arena_printf(k.a, "{\"k%zu\":{\"x\":%zu},\"s\":%zu}", i % 90, i, i) };
-        assert_true(kit_apply(&k, TRACE, &row, patch_event(&k, (int64_t)i, patches[i].mode, patches[i].json), RECV));
+        patches[i] = (struct patch){ i % 3 ? MODE_DEEP : MODE_SHALLOW,
+            arena_printf(k.a, "{\"k%zu\":{\"x\":%zu},\"s\":%zu}", i % 90, i, i) };
+        assert_true(
+            kit_apply(&k, TRACE, &row, patch_event(&k, (int64_t)i, patches[i].mode, patches[i].json), RECV));
     }
     assert_int_equal(patch_fold(k.a, patches, 100, &literal, NULL), ST_OK);
     assert_true(same_json(&k, shown_metadata(&k, &row), literal));
@@ -500,10 +537,13 @@ static void test_9_patches_under_a_base(void **state)
         struct kit_row row = { 0 };
         kit_init(&k, 4);
         for (size_t i = 0; i < MERGE_PATCHES_MAX + 1; i++)
-            kit_apply(&k, TRACE, &row, patch_event(&k, 10 + (int64_t)i, i == 0 && closed ? MODE_REPLACE : MODE_DEEP,
-                arena_printf(k.a, "{\"k%zu\":{\"x\":1}}", i)), RECV);
+            kit_apply(&k, TRACE, &row,
+                patch_event(&k, 10 + (int64_t)i, i == 0 && closed ? MODE_REPLACE : MODE_DEEP,
+                    arena_printf(k.a, "{\"k%zu\":{\"x\":1}}", i)),
+                RECV);
         assert_int_equal(kit_state(&k, TRACE, &row)->n_cells, MERGE_PATCHES_MAX);
-        bool changed = kit_apply(&k, TRACE, &row, patch_event(&k, 1, MODE_DEEP, STR("{\"new\":1,\"k0\":{\"y\":1}}")), RECV);
+        bool changed = kit_apply(
+            &k, TRACE, &row, patch_event(&k, 1, MODE_DEEP, STR("{\"new\":1,\"k0\":{\"y\":1}}")), RECV);
         struct str shown = shown_metadata(&k, &row);
         assert_int_equal(changed, !closed);
         assert_int_equal(str_find(shown, STR("\"new\"")) != SIZE_MAX, !closed);
@@ -528,6 +568,26 @@ static void test_tags_beyond_the_most_keep_all(void **state)
     assert_int_equal(json_parse(k.a, row.cols[TRACE_tags].s, 0, &tags, NULL), ST_OK);
     assert_int_equal(json_size(tags), 91);
     assert_true(kit_state(&k, TRACE, &row)->n_cells <= MERGE_PATCHES_MAX);
+    kit_fini(&k);
+}
+
+/* The newest receipts, in whatever order they come. */
+static void test_receipts_keep_the_newest(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct kit_row row = { 0 };
+    size_t order[40];
+    kit_init(&k, 7);
+    shuffle(&k, order, 40);
+    for (size_t i = 0; i < 40; i++) {
+        struct event *e = kit_event(&k, PROFILE_LANGWATCH_TRACE, (int64_t)order[i]);
+        event_set_json(e, TRACE_receipts, arena_printf(k.a, "[\"%02zu\"]", order[i]));
+        kit_seal(&k, e);
+        kit_apply(&k, TRACE, &row, e, RECV + (int64_t)i);
+    }
+    assert_string_equal(arena_cstr(k.a, row.cols[TRACE_receipts].s),
+        "[\"30\",\"31\",\"32\",\"33\",\"34\",\"35\",\"36\",\"37\",\"38\",\"39\"]");
     kit_fini(&k);
 }
 
@@ -557,6 +617,7 @@ int main(void)
         cmocka_unit_test(test_claims_agree_with_states),
         cmocka_unit_test(test_rows_load),
         cmocka_unit_test(test_16_an_edit_shows_behind_a_fast_clock),
+        cmocka_unit_test(test_minor_orders_one_time),
         cmocka_unit_test(test_an_absurd_time_counts_as_none),
         cmocka_unit_test(test_a_beaten_tie_is_remembered),
         cmocka_unit_test(test_seen_is_bounded),
@@ -565,6 +626,7 @@ int main(void)
         cmocka_unit_test(test_too_many_patches_fold),
         cmocka_unit_test(test_9_patches_under_a_base),
         cmocka_unit_test(test_tags_beyond_the_most_keep_all),
+        cmocka_unit_test(test_receipts_keep_the_newest),
         cmocka_unit_test(test_equal_patches_are_one),
     };
     return cmocka_run_group_tests_name("model_merge", tests, NULL, NULL);
