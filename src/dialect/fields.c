@@ -145,7 +145,7 @@ enum status fields_decode(const struct field *fields, size_t n, unsigned kinds, 
             event_set_null(e, f->column);
             continue;
         }
-        struct value value;
+        struct value value = { 0 };
         enum status st = field_in(e->arena, f->conversion, member, &value, err);
         if (st != ST_OK) {
             err_under(err, f->path);

@@ -8,10 +8,9 @@
  */
 #include "store/store_priv.h"
 
-#include <string.h>
+#include <assert.h>
 
 #include "base/hash.h"
-#include "base/log.h"
 
 /* ---- touched sets --------------------------------------------------------------------------------------------------- */
 
@@ -227,9 +226,8 @@ static void note_outcome(struct batch *b, uint32_t wire_index, enum outcome outc
 
 /* The events of the group about one id, in the order they came. */
 struct same_id {
-    const struct pending_event *first;
-    struct state *state;     /* what is known so far; NULL: nothing */
-    bool started;            /* an LLMonitor run that has a start */
+    struct state *state; /* what is known so far; NULL: nothing */
+    bool started;        /* an LLMonitor run that has a start */
     bool changed;
 };
 
@@ -271,7 +269,8 @@ static const struct event *naming_event(const struct pending_event *first)
 
 static enum status apply_same_id(struct store *s, const struct pending_event *first, struct err *err)
 {
-    struct same_id id = { .first = first };
+    assert(first);
+    struct same_id id = { .state = NULL };
     const struct event *e = naming_event(first);
     struct row *old = NULL, r;
     struct str scope;
