@@ -4,7 +4,21 @@
  */
 #include "store/store_priv.h"
 
-/* A root run whose parent is a thread belongs to that session; the row itself does not say so (merge.md 7.3). */
+static struct str said_of_session(struct store *s, const struct row *session)
+{
+    struct buf said;
+    buf_init(&said, 0);
+    struct jw w = jw_of(&said);
+    jw_obj(&w);
+    jw_kv_str(&w, "session_id", session->id);
+    jw_kv_str_opt(&w, "session_user_id", row_text(session, SESSION_user_id));
+    jw_obj_end(&w);
+    struct str text = arena_dup(s->group, buf_str(&said));
+    buf_fini(&said);
+    return text;
+}
+
+/* A root whose parent is a thread belongs to that session. A run does not say so itself, an exchange does (merge.md 7.3). */
 static enum status note_sessions(struct store *s, struct rows *rows, struct err *err)
 {
     for (size_t i = 0; i < rows->n; i++) {
@@ -18,16 +32,9 @@ static enum status note_sessions(struct store *s, struct rows *rows, struct err 
             return st;
         if (!session || !row_int(session, SESSION_exists, 0))
             continue;
-        struct buf said;
-        buf_init(&said, 0);
-        struct jw w = jw_of(&said);
-        jw_obj(&w);
-        jw_kv_str(&w, "session_id", parent);
-        jw_kv_str_opt(&w, "session_user_id", row_text(session, SESSION_user_id));
-        jw_obj_end(&w);
-        r->cols[OBSERVATION_said] = value_json(arena_dup(s->group, buf_str(&said)));
+        if (r->cols[OBSERVATION_said].kind == V_NULL)
+            r->cols[OBSERVATION_said] = value_json(said_of_session(s, session));
         r->cols[OBSERVATION_parent_id] = (struct value){ 0 }; /* a root of its trace */
-        buf_fini(&said);
     }
     return ST_OK;
 }

@@ -64,6 +64,7 @@ static enum status put_exchange(struct store *s, int32_t project, struct str thr
     event_set_int(e, OBSERVATION_type, x->custom_event ? OBS_EVENT : OBS_SPAN);
     event_set_text(e, OBSERVATION_source_type, x->custom_event ? STR("custom-event") : STR("chat"));
     event_set_text(e, OBSERVATION_name, name);
+    event_set_text(e, OBSERVATION_parent_id, thread);
     event_set_int(e, OBSERVATION_start_ns, x->start_ns);
     event_set_int(e, OBSERVATION_end_ns, x->end_ns);
     event_set_int(e, OBSERVATION_level, LEVEL_DEFAULT);

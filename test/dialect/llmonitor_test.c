@@ -21,7 +21,8 @@ static void cases(void **state)
 static const struct route *route_of(enum method method, const char *pattern)
 {
     for (size_t i = 0; i < llmonitor_dialect.n_routes; i++)
-        if (llmonitor_dialect.routes[i].method == method && str_is(str_of(pattern), llmonitor_dialect.routes[i].pattern))
+        if (llmonitor_dialect.routes[i].method == method &&
+            str_is(str_of(pattern), llmonitor_dialect.routes[i].pattern))
             return &llmonitor_dialect.routes[i];
     fail_msg("no route %s", pattern);
     return NULL;
@@ -51,7 +52,8 @@ static struct call call_of(struct arena *a, const struct route *r, struct str bo
 }
 
 /* What a batch of `n` copies of `event`, "#" numbered, comes to. */
-static size_t ingest(struct arena *a, const char *before, size_t n, const char *event, const char *after, size_t *n_results)
+static size_t ingest(
+    struct arena *a, const char *before, size_t n, const char *event, const char *after, size_t *n_results)
 {
     struct buf out;
     struct batch b;
@@ -108,7 +110,9 @@ static void deep_lists(void **state)
     }
     buf_add_char(&open, '\0');
     buf_add_char(&close, '\0');
-    assert_int_equal(ingest(a, open.p, 3, "{\"type\":\"llm\",\"event\":\"start\",\"runId\":\"r#\"}", close.p, &results), 3);
+    assert_int_equal(
+        ingest(a, open.p, 3, "{\"type\":\"llm\",\"event\":\"start\",\"runId\":\"r#\"}", close.p, &results),
+        3);
     assert_int_equal(results, 3);
     buf_fini(&open);
     buf_fini(&close);
@@ -117,7 +121,9 @@ static void deep_lists(void **state)
 
 static struct row span(struct arena *a, int i, const char *parent)
 {
-    struct row r = { .entity = OBSERVATION, .scope = STR("s0"), .id = arena_printf(a, "s%d", i), .identity = IDENTITY_TREE };
+    struct row r = {
+        .entity = OBSERVATION, .scope = STR("s0"), .id = arena_printf(a, "s%d", i), .identity = IDENTITY_TREE
+    };
     r.cols[OBSERVATION_type] = value_int(OBS_CHAIN);
     r.cols[OBSERVATION_start_ns] = value_int(i);
     if (parent)

@@ -28,7 +28,8 @@ static const struct caller *find_caller(void *ctx, struct str token, struct aren
 static const struct route *route_of(enum method method, const char *pattern)
 {
     for (size_t i = 0; i < llmonitor_dialect.n_routes; i++)
-        if (llmonitor_dialect.routes[i].method == method && str_is(str_of(pattern), llmonitor_dialect.routes[i].pattern))
+        if (llmonitor_dialect.routes[i].method == method &&
+            str_is(str_of(pattern), llmonitor_dialect.routes[i].pattern))
             return &llmonitor_dialect.routes[i];
     abort();
 }
@@ -79,7 +80,8 @@ static uint64_t ingest(const char *path, struct str body)
     if (st == ST_OK) {
         for (size_t i = 0; i < b.n_events; i++) {
             must(b.events[i].wire_index < b.n_results, "an event of no result");
-            must(b.results[b.events[i].wire_index].outcome != OUTCOME_REJECTED, "an event of a refused item stays");
+            must(b.results[b.events[i].wire_index].outcome != OUTCOME_REJECTED,
+                "an event of a refused item stays");
         }
         batch_seal(&b);
         for (size_t i = 0; i < b.n_events; i++)

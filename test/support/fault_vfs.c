@@ -77,9 +77,9 @@ static sqlite3_file *under(sqlite3_file *f)
     return ((struct file *)f)->real;
 }
 
-#define PASS(name, parameters, ...) \
-    static int name parameters \
-    { \
+#define PASS(name, parameters, ...)                             \
+    static int name parameters                                  \
+    {                                                           \
         return under(f)->pMethods->name(under(f), __VA_ARGS__); \
     }
 
@@ -110,15 +110,16 @@ static int xTruncate(sqlite3_file *f, sqlite3_int64 size)
     return fails() ? SQLITE_IOERR_TRUNCATE : under(f)->pMethods->xTruncate(under(f), size);
 }
 
-PASS(xRead, (sqlite3_file *f, void *p, int n, sqlite3_int64 at), p, n, at)
-PASS(xFileSize, (sqlite3_file *f, sqlite3_int64 *size), size)
-PASS(xLock, (sqlite3_file *f, int lock), lock)
-PASS(xUnlock, (sqlite3_file *f, int lock), lock)
-PASS(xCheckReservedLock, (sqlite3_file *f, int *out), out)
-PASS(xFileControl, (sqlite3_file *f, int op, void *arg), op, arg)
-PASS(xShmMap, (sqlite3_file *f, int page, int size, int extend, void volatile **out), page, size, extend, out)
-PASS(xShmLock, (sqlite3_file *f, int at, int n, int flags), at, n, flags)
-PASS(xShmUnmap, (sqlite3_file *f, int remove), remove)
+PASS(xRead, (sqlite3_file * f, void *p, int n, sqlite3_int64 at), p, n, at)
+PASS(xFileSize, (sqlite3_file * f, sqlite3_int64 *size), size)
+PASS(xLock, (sqlite3_file * f, int lock), lock)
+PASS(xUnlock, (sqlite3_file * f, int lock), lock)
+PASS(xCheckReservedLock, (sqlite3_file * f, int *out), out)
+PASS(xFileControl, (sqlite3_file * f, int op, void *arg), op, arg)
+PASS(
+    xShmMap, (sqlite3_file * f, int page, int size, int extend, void volatile **out), page, size, extend, out)
+PASS(xShmLock, (sqlite3_file * f, int at, int n, int flags), at, n, flags)
+PASS(xShmUnmap, (sqlite3_file * f, int remove), remove)
 
 static int xSectorSize(sqlite3_file *f)
 {
@@ -135,8 +136,9 @@ static void xShmBarrier(sqlite3_file *f)
     under(f)->pMethods->xShmBarrier(under(f));
 }
 
-static const sqlite3_io_methods methods = { 2, xClose, xRead, xWrite, xTruncate, xSync, xFileSize, xLock, xUnlock, xCheckReservedLock, xFileControl,
-    xSectorSize, xDeviceCharacteristics, xShmMap, xShmLock, xShmBarrier, xShmUnmap, NULL, NULL };
+static const sqlite3_io_methods methods = { 2, xClose, xRead, xWrite, xTruncate, xSync, xFileSize, xLock,
+    xUnlock, xCheckReservedLock, xFileControl, xSectorSize, xDeviceCharacteristics, xShmMap, xShmLock,
+    xShmBarrier, xShmUnmap, NULL, NULL };
 
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
 {

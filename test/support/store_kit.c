@@ -92,10 +92,14 @@ struct str rowkit_id(struct arena *a, struct dice *d, uint32_t many)
     switch (form) {
     case 0: return arena_printf(a, "%016llx", x);
     case 1: return arena_printf(a, "%016llx%016llx", x, y);
-    case 2: return arena_printf(a, "%08llx-%04llx-%04llx-%04llx-%012llx", x >> 32, x & 0xffff, y & 0xffff, y >> 16 & 0xffff, y >> 16);
+    case 2:
+        return arena_printf(a, "%08llx-%04llx-%04llx-%04llx-%012llx", x >> 32, x & 0xffff, y & 0xffff,
+            y >> 16 & 0xffff, y >> 16);
     case 3: return arena_printf(a, "span-%u", n);
     case 4: return arena_printf(a, "%016llX", x);
-    case 5: return arena_printf(a, "%08llX-%04llx-%04llx-%04llx-%012llx", x >> 32, x & 0xffff, y & 0xffff, y >> 16 & 0xffff, y >> 16);
+    case 5:
+        return arena_printf(a, "%08llX-%04llx-%04llx-%04llx-%012llx", x >> 32, x & 0xffff, y & 0xffff,
+            y >> 16 & 0xffff, y >> 16);
     case 6: return arena_printf(a, "\xe9\xa1\xb9\xe7\x9b\xae %u", n);
     case 7: return arena_printf(a, "u%016u", n);
     default: return arena_printf(a, "%0200u", n);
@@ -131,12 +135,14 @@ static struct value random_json(struct arena *a, struct dice *d, const struct co
     struct value v;
     if (c->kind == KIND_TAGS)
         return value_json(arena_printf(a, "[\"tag-%u\",\"tag-%u\"]", dice_roll(d, 6), dice_roll(d, 6)));
-    v = value_json(arena_printf(a, "{\"n\":%u,\"s\":\"%0*u\"}", dice_roll(d, 100), (int)dice_roll(d, 300), 1));
+    v = value_json(
+        arena_printf(a, "{\"n\":%u,\"s\":\"%0*u\"}", dice_roll(d, 100), (int)dice_roll(d, 300), 1));
     v.hint = dice_roll(d, 4) == 0 ? HINT_CHAT_MESSAGES : HINT_NONE;
     return v;
 }
 
-static struct value random_value(struct arena *a, struct dice *d, enum entity e, const struct column *c, const int64_t *pointers, size_t n)
+static struct value random_value(
+    struct arena *a, struct dice *d, enum entity e, const struct column *c, const int64_t *pointers, size_t n)
 {
     if (c->place == PLACE_PAYLOAD && n > 0) {
         struct value v = { .kind = V_REF, .piece = c->number, .i = pointers[0] };
@@ -154,7 +160,9 @@ static struct value random_value(struct arena *a, struct dice *d, enum entity e,
     case TYPE_TIME: return value_int(random_time(d));
     case TYPE_BOOL: return value_int(dice_roll(d, 2));
     case TYPE_INT: return value_int(random_int(d));
-    case TYPE_ENUM: return value_int(e == OBSERVATION && c->number == OBSERVATION_type ? dice_roll(d, 10) : dice_roll(d, 3));
+    case TYPE_ENUM:
+        return value_int(
+            e == OBSERVATION && c->number == OBSERVATION_type ? dice_roll(d, 10) : dice_roll(d, 3));
     default: return random_json(a, d, c);
     }
 }
@@ -178,7 +186,8 @@ static struct derived *random_derived(struct arena *a, struct dice *d)
     return v;
 }
 
-struct row *rowkit_row(struct arena *a, struct dice *d, enum entity e, const int64_t *pointers, size_t n_pointers)
+struct row *rowkit_row(
+    struct arena *a, struct dice *d, enum entity e, const int64_t *pointers, size_t n_pointers)
 {
     size_t n;
     const struct column *columns = model_columns(e, &n);
@@ -225,9 +234,12 @@ static const char *derived_difference(const struct derived *x, const struct deri
         return "derived: one has none";
     if (!x)
         return NULL;
-    if (x->observations != y->observations || x->errors != y->errors || x->start_ns != y->start_ns || x->end_ns != y->end_ns)
+    if (x->observations != y->observations || x->errors != y->errors || x->start_ns != y->start_ns ||
+        x->end_ns != y->end_ns)
         return "derived numbers";
-    return str_eq(x->name, y->name) && str_eq(x->user_id, y->user_id) && str_eq(x->tags, y->tags) ? NULL : "derived texts";
+    return str_eq(x->name, y->name) && str_eq(x->user_id, y->user_id) && str_eq(x->tags, y->tags)
+               ? NULL
+               : "derived texts";
 }
 
 const char *rowkit_difference(const struct row *x, const struct row *y)
@@ -235,7 +247,8 @@ const char *rowkit_difference(const struct row *x, const struct row *y)
     static _Thread_local char said[160];
     if (!x || !y)
         return x == y ? NULL : "one of the rows is missing";
-    if (x->entity != y->entity || x->project != y->project || !str_eq(x->scope, y->scope) || !str_eq(x->id, y->id))
+    if (x->entity != y->entity || x->project != y->project || !str_eq(x->scope, y->scope) ||
+        !str_eq(x->id, y->id))
         return "key";
     if (x->created_ns != y->created_ns || x->updated_ns != y->updated_ns)
         return "receipts";

@@ -39,14 +39,15 @@ static int by_key(const void *x, const void *y, void *ctx)
 static void sort_list(struct call *c, struct llmonitor_list *l)
 {
     const struct ask *ask = &c->asks[l->ask];
-    l->rows = arena_array(c->arena, ask->n + 1, sizeof(*l->rows));
+    l->rows = arena_array(c->arena, ask->n + 1, sizeof(struct row *));
     for (; l->n < ask->n; l->n++)
         l->rows[l->n] = &ask->rows[l->n];
     if (l->n > 1)
-        qsort_r(l->rows, l->n, sizeof(*l->rows), by_key, l);
+        qsort_r(l->rows, l->n, sizeof(struct row *), by_key, l);
 }
 
-const struct row *const *llmonitor__with_key(struct call *c, struct llmonitor_list *l, struct str key, size_t *n)
+const struct row *const *llmonitor__with_key(
+    struct call *c, struct llmonitor_list *l, struct str key, size_t *n)
 {
     *n = 0;
     if (l->ask == SIZE_MAX || !key.p)
@@ -75,7 +76,8 @@ struct wanted {
     struct filter *filter;
 };
 
-static struct wanted wanted_of(struct call *c, enum entity e, enum subject s, unsigned column, const char *kind)
+static struct wanted wanted_of(
+    struct call *c, enum entity e, enum subject s, unsigned column, const char *kind)
 {
     struct ask *ask = call_find(c, e);
     ask->query.order = BY_ID;

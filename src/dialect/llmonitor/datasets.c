@@ -84,7 +84,8 @@ void llmonitor__dataset_reply(struct call *c, struct reply *r)
 
 /* ---- new rows ---- */
 
-static void put_part(struct call *c, struct batch *b, const char *kind, struct str id, struct str parent, size_t place, struct str body)
+static void put_part(struct call *c, struct batch *b, const char *kind, struct str id, struct str parent,
+    size_t place, struct str body)
 {
     struct event *e = llmonitor__put_record(c, b, kind, id);
     event_set_text(e, RECORD_parent_id, parent);
@@ -93,7 +94,8 @@ static void put_part(struct call *c, struct batch *b, const char *kind, struct s
     event_set_json(e, RECORD_body, body);
 }
 
-static struct str put_prompt(struct call *c, struct batch *b, struct str dataset, size_t place, struct str messages)
+static struct str put_prompt(
+    struct call *c, struct batch *b, struct str dataset, size_t place, struct str messages)
 {
     struct str id = llmonitor__new_id(c, "dataset_prompt", place), start = STR("{\"messages\":");
     char *body = arena_alloc(c->arena, start.n + messages.n + 1);
@@ -107,7 +109,8 @@ static struct str put_prompt(struct call *c, struct batch *b, struct str dataset
     return id;
 }
 
-static struct str put_variation(struct call *c, struct batch *b, struct str dataset, struct str prompt, struct str body)
+static struct str put_variation(
+    struct call *c, struct batch *b, struct str dataset, struct str prompt, struct str body)
 {
     struct str id = llmonitor__new_id(c, "dataset_variation", 0);
     put_part(c, b, "dataset_variation", id, prompt, 0, body);
@@ -148,7 +151,7 @@ static enum status check_messages(bool chat, struct json messages, struct err *e
 enum status llmonitor__new_dataset_write(struct call *c, struct batch *b, struct err *err)
 {
     struct json body;
-    struct str slug, format;
+    struct str slug = STR_NONE, format = STR_NONE;
     bool with_variation;
     enum status st = llmonitor__body(c, &body, err);
     if (st == ST_OK)
@@ -186,7 +189,8 @@ enum status llmonitor__new_dataset_write(struct call *c, struct batch *b, struct
 void llmonitor__new_dataset_reply(struct call *c, struct reply *r)
 {
     struct jw w = jw_of(&r->body);
-    llmonitor__write_dataset(&w, c, ask_row(c, c->n_asks - 3), &c->asks[c->n_asks - 2], &c->asks[c->n_asks - 1]);
+    llmonitor__write_dataset(
+        &w, c, ask_row(c, c->n_asks - 3), &c->asks[c->n_asks - 2], &c->asks[c->n_asks - 1]);
 }
 
 /* ---- PATCH, DELETE /v1/datasets/{id} ---- */
@@ -316,7 +320,8 @@ enum status llmonitor__prompt_write(struct call *c, struct batch *b, struct err 
     const struct row *prompt = ask_row(c, 0), *dataset = ask_row(c, 2);
     enum status st = llmonitor__body(c, &body, err);
     if (st == ST_OK)
-        st = check_messages(dataset && str_is(row_text(dataset, RECORD_status), "chat"), json_key(body, "messages"), err);
+        st = check_messages(
+            dataset && str_is(row_text(dataset, RECORD_status), "chat"), json_key(body, "messages"), err);
     if (st != ST_OK)
         return st;
     event_set_json(llmonitor__put_record(c, b, "dataset_prompt", prompt->id), RECORD_body,
@@ -349,7 +354,8 @@ enum status llmonitor__attach_ask(struct call *c, struct err *err)
         st = err_at(err, ST_UNPROCESSABLE, "runIds", "must be an array of at most %d run ids", ATTACH_MAX);
     for (struct json_iter it = json_iter(ids); st == ST_OK && json_next(&it, NULL, &id);) {
         if (!json_is_str(id))
-            return err_at(err, ST_UNPROCESSABLE, "runIds", "must hold strings, got %s", json_type_name(json_type(id)));
+            return err_at(
+                err, ST_UNPROCESSABLE, "runIds", "must hold strings, got %s", json_type_name(json_type(id)));
         (void)call_get(c, OBSERVATION, STR_NONE, llmonitor__run_id(c->arena, json_str(id)), WITH_PAYLOAD);
     }
     return st;
@@ -428,7 +434,8 @@ static enum status read_variation(struct call *c, struct json *body, struct err 
         return st;
     struct json variables = json_key(*body, "variables");
     if (json_is_set(variables) && !json_is_obj(variables))
-        return err_at(err, ST_UNPROCESSABLE, "variables", "must be an object, got %s", json_type_name(json_type(variables)));
+        return err_at(err, ST_UNPROCESSABLE, "variables", "must be an object, got %s",
+            json_type_name(json_type(variables)));
     return llmonitor__text_member(*body, "idealOutput", false, &text, err);
 }
 

@@ -58,7 +58,8 @@ enum status llmonitor__thread(struct llmonitor_decode *d, bool is_end, struct er
 }
 
 /* What a message says of its thread. threadMetadata counts where the message itself carries metadata of its own. */
-static enum status put_thread_of(struct llmonitor_decode *d, struct str *thread, struct json first_message, struct err *err)
+static enum status put_thread_of(
+    struct llmonitor_decode *d, struct str *thread, struct json first_message, struct err *err)
 {
     struct str sent, tags, user;
     struct json metadata = d->m.threadMetadata;
@@ -72,7 +73,8 @@ static enum status put_thread_of(struct llmonitor_decode *d, struct str *thread,
     if (st != ST_OK)
         return st;
     if (json_is_set(metadata) && !json_is_obj(metadata))
-        return err_at(err, ST_INVALID, "threadMetadata", "must be an object, got %s", json_type_name(json_type(metadata)));
+        return err_at(err, ST_INVALID, "threadMetadata", "must be an object, got %s",
+            json_type_name(json_type(metadata)));
     *thread = llmonitor__parent_id(d->arena, sent);
     struct event *e = thread_event(d, sent, *thread);
     llmonitor__set_time(d, e, SESSION_start_ns, FIRST);
@@ -90,7 +92,8 @@ static enum status put_thread_of(struct llmonitor_decode *d, struct str *thread,
 /* Members that tell how to file the message; the rest is the message. */
 static bool is_filing(struct str key)
 {
-    static const char *const names[] = { "id", "isRetry", "tags", "feedback", "extra", "metadata", "text", "content", "role" };
+    static const char *const names[] = { "id", "isRetry", "tags", "feedback", "extra", "metadata", "text",
+        "content", "role" };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (llmonitor__key_is(key, names[i]))
             return true;
@@ -123,9 +126,10 @@ static struct str stored_message(struct llmonitor_decode *d, struct json message
     return llmonitor__close(d, &w);
 }
 
-static enum status message_event(struct llmonitor_decode *d, struct str thread, struct event **out, struct str *id, struct err *err)
+static enum status message_event(
+    struct llmonitor_decode *d, struct str thread, struct event **out, struct str *id, struct err *err)
 {
-    struct str sent, user;
+    struct str sent = STR_NONE, user = STR_NONE;
     enum status st = llmonitor__want_text(d->m.runId, "runId", &sent, err);
     if (st == ST_OK)
         st = llmonitor__want_user(d, &user, err);
@@ -141,14 +145,16 @@ static enum status message_event(struct llmonitor_decode *d, struct str thread, 
     return ST_OK;
 }
 
-static enum status put_message(struct llmonitor_decode *d, struct str thread, struct json message, struct str *id, struct err *err)
+static enum status put_message(
+    struct llmonitor_decode *d, struct str thread, struct json message, struct str *id, struct err *err)
 {
     struct json metadata = json_key(message, "metadata");
     struct str tags, role = json_str(json_key(message, "role")), known = llmonitor__role(role);
     if (!json_is_set(metadata))
         metadata = json_key(message, "extra");
     if (role.n == 0)
-        return err_at(err, ST_INVALID, "message.role", "must be a string such as \"user\" or \"assistant\", got %s",
+        return err_at(err, ST_INVALID, "message.role",
+            "must be a string such as \"user\" or \"assistant\", got %s",
             json_type_name(json_type(json_key(message, "role"))));
     enum status st = llmonitor__want_tags(d, json_key(message, "tags"), "message.tags", &tags, err);
     struct event *e;
@@ -169,12 +175,13 @@ static enum status put_message(struct llmonitor_decode *d, struct str thread, st
 enum status llmonitor__chat(struct llmonitor_decode *d, struct err *err)
 {
     struct json message = d->m.message, feedback = d->m.feedback;
-    struct str thread, id;
+    struct str thread = STR_NONE, id = STR_NONE;
     enum status st = put_thread_of(d, &thread, llmonitor__content(message), err);
     if (st != ST_OK)
         return st;
     if (!json_is_obj(message))
-        return err_at(err, ST_INVALID, "message", "must be an object, got %s", json_type_name(json_type(message)));
+        return err_at(
+            err, ST_INVALID, "message", "must be an object, got %s", json_type_name(json_type(message)));
     if ((st = put_message(d, thread, message, &id, err)) != ST_OK)
         return st;
     if (!json_is_set(feedback))
@@ -185,7 +192,7 @@ enum status llmonitor__chat(struct llmonitor_decode *d, struct err *err)
 
 enum status llmonitor__custom_event(struct llmonitor_decode *d, struct err *err)
 {
-    struct str thread, id, metadata;
+    struct str thread = STR_NONE, id = STR_NONE, metadata = STR_NONE;
     struct event *e;
     enum status st = llmonitor__want_metadata(d, d->m.extra, &metadata, err);
     if (st == ST_OK)
@@ -255,7 +262,8 @@ static struct event *feedback_event(struct llmonitor_decode *d, struct str run_i
 }
 
 /* The key as it was sent is kept beside the score, so that the feedback can be shown again. */
-static void put_listed(struct llmonitor_decode *d, struct str run_id, int key, struct str sent, struct json v, struct json comment)
+static void put_listed(struct llmonitor_decode *d, struct str run_id, int key, struct str sent, struct json v,
+    struct json comment)
 {
     struct event *e = feedback_event(d, run_id, key);
     if (json_is_set(v))
@@ -287,7 +295,8 @@ static void put_others(struct llmonitor_decode *d, struct str run_id, struct jso
             jw_key(&w, bare);
             jw_value(&w, sources[i]);
         }
-        for (struct json_iter it = json_iter(sources[i]); json_is_obj(sources[i]) && json_next(&it, &key, &v);) {
+        for (struct json_iter it = json_iter(sources[i]);
+             json_is_obj(sources[i]) && json_next(&it, &key, &v);) {
             if (listed_key(key) != KEY_OTHER || (i == 0 && json_type(json_get(more, key)) != JSON_ABSENT))
                 continue;
             any |= json_is_set(v);
@@ -309,7 +318,8 @@ static void put_others(struct llmonitor_decode *d, struct str run_id, struct jso
     event_set_json(e, SCORE_value, llmonitor__close(d, &w));
 }
 
-void llmonitor__feedback(struct llmonitor_decode *d, struct str run_id, struct json feedback, struct json more)
+void llmonitor__feedback(
+    struct llmonitor_decode *d, struct str run_id, struct json feedback, struct json more)
 {
     struct json sources[] = { feedback, more }, v, values[KEY_OTHER] = { 0 };
     struct str key, sent[KEY_OTHER] = { 0 };
@@ -319,7 +329,8 @@ void llmonitor__feedback(struct llmonitor_decode *d, struct str run_id, struct j
             values[KEY_COMMENT] = sources[i];
             sent[KEY_COMMENT] = STR("comment");
         }
-        for (struct json_iter it = json_iter(sources[i]); json_is_obj(sources[i]) && json_next(&it, &key, &v);) {
+        for (struct json_iter it = json_iter(sources[i]);
+             json_is_obj(sources[i]) && json_next(&it, &key, &v);) {
             int k = listed_key(key);
             if (k == KEY_OTHER)
                 continue;

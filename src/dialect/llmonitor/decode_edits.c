@@ -48,7 +48,8 @@ enum status llmonitor__body(struct call *c, struct json *out, struct err *err)
     if (st != ST_OK)
         return st;
     if (!json_is_obj(*out))
-        return err_set(err, ST_UNPROCESSABLE, "The body must be an object, got %s", json_type_name(json_type(*out)));
+        return err_set(
+            err, ST_UNPROCESSABLE, "The body must be an object, got %s", json_type_name(json_type(*out)));
     return ST_OK;
 }
 
@@ -61,7 +62,8 @@ static enum status check_feedback(struct json body, struct err *err)
     bool up_or_down = str_is(json_str(thumb), "up") || str_is(json_str(thumb), "down");
     if (json_is_set(thumb) && !up_or_down)
         return err_at(err, ST_UNPROCESSABLE, "thumb", "must be \"up\", \"down\" or null, got %.*s",
-            STR_ARG(json_is_str(thumb) ? str_sub(json_str(thumb), 0, 60) : str_of(json_type_name(json_type(thumb)))));
+            STR_ARG(json_is_str(thumb) ? str_sub(json_str(thumb), 0, 60)
+                                       : str_of(json_type_name(json_type(thumb)))));
     if (json_is_set(comment) && !json_is_str(comment))
         return wrong(err, "comment", "a string or null", comment);
     return ST_OK;
@@ -92,7 +94,8 @@ enum status llmonitor__feedback_write(struct call *c, struct batch *b, struct er
     struct buf scratch;
     enum status st = call_json(c, &body, err);
     if (st == ST_OK && !json_is_obj(body) && !json_is_null(body))
-        st = err_set(err, ST_UNPROCESSABLE, "The body must be an object or null, got %s", json_type_name(json_type(body)));
+        st = err_set(err, ST_UNPROCESSABLE, "The body must be an object or null, got %s",
+            json_type_name(json_type(body)));
     if (st == ST_OK)
         st = check_feedback(body, err);
     if (st == ST_OK)
@@ -100,8 +103,13 @@ enum status llmonitor__feedback_write(struct call *c, struct batch *b, struct er
     if (st != ST_OK || json_is_null(body))
         return st;
     buf_init(&scratch, 0);
-    struct llmonitor_decode d = { .arena = c->arena, .batch = b, .scratch = &scratch, .project = c->caller->project,
-        .wire_index = UINT32_MAX, .t_ns = TIME_NONE, .score = PROFILE_EDIT_SCORE };
+    struct llmonitor_decode d = { .arena = c->arena,
+        .batch = b,
+        .scratch = &scratch,
+        .project = c->caller->project,
+        .wire_index = UINT32_MAX,
+        .t_ns = TIME_NONE,
+        .score = PROFILE_EDIT_SCORE };
     llmonitor__feedback(&d, r->id, allowed_feedback(c, body), JSON_NONE);
     buf_fini(&scratch);
     return ST_OK;
@@ -135,7 +143,8 @@ static void set_judged(struct event *e, const struct row *r)
 
 static enum status check_score(struct json body, struct err *err)
 {
-    struct json label = json_key(body, "label"), value = json_key(body, "value"), comment = json_key(body, "comment");
+    struct json label = json_key(body, "label"), value = json_key(body, "value"),
+                comment = json_key(body, "comment");
     if (!json_is_str(label))
         return wrong(err, "label", "a string", label);
     if (!json_is_num(value) && !json_is_str(value) && json_type(value) != JSON_BOOL)
@@ -156,7 +165,8 @@ enum status llmonitor__score_write(struct call *c, struct batch *b, struct err *
         st = find_target(c, &r, err);
     if (st != ST_OK)
         return st;
-    struct json label = json_key(body, "label"), value = json_key(body, "value"), comment = json_key(body, "comment");
+    struct json label = json_key(body, "label"), value = json_key(body, "value"),
+                comment = json_key(body, "comment");
     struct str id = arena_printf(c->arena, "%.*s:score:%.*s", STR_ARG(r->id), STR_ARG(json_str(label)));
     if (!str_is_id(id))
         return err_at(err, ST_UNPROCESSABLE, "label", "must be short text without control characters");
@@ -225,14 +235,16 @@ enum status llmonitor__visibility_write(struct call *c, struct batch *b, struct 
         return st;
     if (r->entity == SESSION)
         return err_set(err, ST_UNPROCESSABLE, "A thread cannot be made public: make its runs public");
-    struct value left = value_json(json_bool(visibility) ? STR("{\"is_public\":true}") : STR("{\"is_public\":false}"));
+    struct value left =
+        value_json(json_bool(visibility) ? STR("{\"is_public\":true}") : STR("{\"is_public\":false}"));
     event_set_as(edit_of(c, b, r), OBSERVATION_leftovers, left, RANK_SAID, LATEST, MODE_SHALLOW);
     if (json_bool(visibility))
         put_link(c, b, r->id);
     if (json_bool(visibility) && r->alias.p)
         put_link(c, b, r->alias);
     if (r->identity == IDENTITY_TREE && str_eq(r->id, r->scope)) {
-        struct event *trace = event_new(b, PROFILE_EDIT_TRACE, c->caller->project, STR_NONE, r->scope, TIME_NONE);
+        struct event *trace =
+            event_new(b, PROFILE_EDIT_TRACE, c->caller->project, STR_NONE, r->scope, TIME_NONE);
         event_set_int(trace, TRACE_public, json_bool(visibility));
     }
     return ST_OK;

@@ -14,7 +14,8 @@
 #include <string.h>
 
 const struct field llmonitor__fields[] = {
-#define FIELD(kinds, path, column, conversion, nulls, direction) { kinds, path, column, conversion, nulls, direction },
+#define FIELD(kinds, path, column, conversion, nulls, direction) \
+    { kinds, path, column, conversion, nulls, direction },
 #include "dialect/llmonitor/fields.def"
 #undef FIELD
 };
@@ -70,9 +71,17 @@ static enum what what_it_carries(struct llmonitor_decode *d)
 
 static enum status find_what(struct llmonitor_decode *d, struct str type, enum what *out, struct err *err)
 {
-    static const struct { const char *name; enum what what; } events[] = {
-        { "start", IS_START }, { "end", IS_END }, { "error", IS_ERROR }, { "feedback", IS_FEEDBACK }, { "chat", IS_CHAT },
-        { "custom-event", IS_CUSTOM }, { "update", IS_UPDATE },
+    static const struct {
+        const char *name;
+        enum what what;
+    } events[] = {
+        { "start", IS_START },
+        { "end", IS_END },
+        { "error", IS_ERROR },
+        { "feedback", IS_FEEDBACK },
+        { "chat", IS_CHAT },
+        { "custom-event", IS_CUSTOM },
+        { "update", IS_UPDATE },
     };
     struct str event;
     enum status st = llmonitor__want_text(d->m.event, "event", &event, err);
@@ -95,9 +104,18 @@ static enum status find_what(struct llmonitor_decode *d, struct str type, enum w
 
 static enum observation_type type_of(struct str word)
 {
-    static const struct { const char *word; enum observation_type type; } types[] = {
-        { "llm", OBS_GENERATION }, { "agent", OBS_AGENT }, { "tool", OBS_TOOL }, { "chain", OBS_CHAIN },
-        { "retriever", OBS_RETRIEVER }, { "embed", OBS_EMBEDDING }, { "chat", OBS_SPAN }, { "custom-event", OBS_EVENT },
+    static const struct {
+        const char *word;
+        enum observation_type type;
+    } types[] = {
+        { "llm", OBS_GENERATION },
+        { "agent", OBS_AGENT },
+        { "tool", OBS_TOOL },
+        { "chain", OBS_CHAIN },
+        { "retriever", OBS_RETRIEVER },
+        { "embed", OBS_EMBEDDING },
+        { "chat", OBS_SPAN },
+        { "custom-event", OBS_EVENT },
     };
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         if (str_is(word, types[i].word))
@@ -116,7 +134,8 @@ static struct str clean_name(struct llmonitor_decode *d)
         return name;
     if (at == 0)
         return str_sub(name, prefix.n, SIZE_MAX);
-    return arena_printf(d->arena, "%.*s%.*s", STR_ARG(str_sub(name, 0, at)), STR_ARG(str_sub(name, at + prefix.n, SIZE_MAX)));
+    return arena_printf(
+        d->arena, "%.*s%.*s", STR_ARG(str_sub(name, 0, at)), STR_ARG(str_sub(name, at + prefix.n, SIZE_MAX)));
 }
 
 /* An event's run: its id, as sent and mapped, its type and parent. */
@@ -161,7 +180,8 @@ static void set_run(struct llmonitor_decode *d, struct event *e, const struct ru
 /* templateVersionId, templateId, then both out of the metadata: the first that is a string or a number. */
 static struct str prompt_link(struct llmonitor_decode *d)
 {
-    struct json candidates[] = { d->m.templateVersionId, d->m.templateId, llmonitor__member(d->m.metadata, "templateId"),
+    struct json candidates[] = { d->m.templateVersionId, d->m.templateId,
+        llmonitor__member(d->m.metadata, "templateId"),
         llmonitor__member(d->m.metadata, "templateVersionId") };
     for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
         struct str id = json_is_num(candidates[i]) ? json_num_text(candidates[i]) : json_str(candidates[i]);
@@ -175,12 +195,14 @@ static struct str prompt_link(struct llmonitor_decode *d)
 }
 
 /* Parameters are `params`, else an object in `extra`; an `extra` that is no object goes to the metadata. */
-static enum status set_params(struct llmonitor_decode *d, struct event *e, struct json *extra, struct err *err)
+static enum status set_params(
+    struct llmonitor_decode *d, struct event *e, struct json *extra, struct err *err)
 {
     struct json params = d->m.params;
     *extra = d->m.extra;
     if (json_is_set(params) && !json_is_obj(params))
-        return err_at(err, ST_INVALID, "params", "must be an object, got %s", json_type_name(json_type(params)));
+        return err_at(
+            err, ST_INVALID, "params", "must be an object, got %s", json_type_name(json_type(params)));
     if (json_is_obj(*extra)) {
         params = json_is_set(params) ? params : *extra;
         *extra = JSON_NONE;
@@ -191,7 +213,8 @@ static enum status set_params(struct llmonitor_decode *d, struct event *e, struc
 }
 
 /* tags, metadata, user: what a start says around the run. */
-static enum status set_context(struct llmonitor_decode *d, struct event *e, struct json extra, struct err *err)
+static enum status set_context(
+    struct llmonitor_decode *d, struct event *e, struct json extra, struct err *err)
 {
     struct str tags, metadata, user;
     bool own = json_is_set(d->m.tags);
@@ -238,7 +261,9 @@ static enum status start(struct llmonitor_decode *d, struct run *run, struct err
 
 static enum status set_usage(struct llmonitor_decode *d, struct event *e, struct err *err)
 {
-    static const struct { const char *sent, *path, *key; } counts[] = {
+    static const struct {
+        const char *sent, *path, *key;
+    } counts[] = {
         { "prompt", "tokensUsage.prompt", "input" },
         { "completion", "tokensUsage.completion", "output" },
         { "promptCached", "tokensUsage.promptCached", "input_cached_tokens" },
@@ -247,14 +272,16 @@ static enum status set_usage(struct llmonitor_decode *d, struct event *e, struct
     if (!json_is_set(usage))
         return ST_OK;
     if (!json_is_obj(usage))
-        return err_at(err, ST_INVALID, "tokensUsage", "must be an object, got %s", json_type_name(json_type(usage)));
+        return err_at(
+            err, ST_INVALID, "tokensUsage", "must be an object, got %s", json_type_name(json_type(usage)));
     struct jw w = llmonitor__open(d);
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         struct json count = llmonitor__member(usage, counts[i].sent);
         if (json_is_num(count))
             jw_kv_raw(&w, counts[i].key, json_num_text(count));
         else if (json_is_set(count))
-            return err_at(err, ST_INVALID, counts[i].path, "must be a number, got %s", json_type_name(json_type(count)));
+            return err_at(err, ST_INVALID, counts[i].path, "must be a number, got %s",
+                json_type_name(json_type(count)));
     }
     event_set_json(e, OBSERVATION_usage, llmonitor__close(d, &w));
     return ST_OK;

@@ -102,12 +102,14 @@ static struct str app_of(const struct llmonitor_members *m)
     return json_is_set(m->app) ? json_str(m->app) : json_str(m->projectId);
 }
 
-static enum status choose_project(struct payer *p, const struct llmonitor_members *m, int32_t *project, struct err *err)
+static enum status choose_project(
+    struct payer *p, const struct llmonitor_members *m, int32_t *project, struct err *err)
 {
     const struct caller *to = p->home;
     struct str app = app_of(m);
     if (p->by_app && app.n > 0 && !(to = find_project(&p->app, app)))
-        return err_set(err, ST_UNAUTHORIZED, "Project with id %.*s does not exist.", STR_ARG(str_sub(app, 0, 100)));
+        return err_set(
+            err, ST_UNAUTHORIZED, "Project with id %.*s does not exist.", STR_ARG(str_sub(app, 0, 100)));
     const struct caller *redirected = find_project(&p->app_id, json_str(m->appId));
     *project = redirected ? redirected->project : to->project;
     return ST_OK;
@@ -142,7 +144,8 @@ static void reject(struct call *c, struct batch *b, size_t i, const struct item 
     }
 }
 
-static enum status decode_item(struct llmonitor_decode *d, struct payer *payer, const struct item *item, struct err *err)
+static enum status decode_item(
+    struct llmonitor_decode *d, struct payer *payer, const struct item *item, struct err *err)
 {
     if (!json_is_obj(item->v))
         return err_set(err, ST_INVALID, "Invalid event");
@@ -192,7 +195,7 @@ static void sort_items(struct items *all)
 /* POST /api/report: the app id in the events is the credential. */
 enum status llmonitor__report_write(struct call *c, struct batch *b, struct err *err)
 {
-    struct items all;
+    struct items all = { 0 };
     enum status st = read_items(c, &all, err);
     if (st != ST_OK)
         return st;
@@ -218,7 +221,7 @@ enum status llmonitor__report_write(struct call *c, struct batch *b, struct err 
 /* POST /v1/runs/ingest: the key is the caller's. */
 enum status llmonitor__ingest_write(struct call *c, struct batch *b, struct err *err)
 {
-    struct items all;
+    struct items all = { 0 };
     enum status st = read_items(c, &all, err);
     if (st != ST_OK)
         return st;

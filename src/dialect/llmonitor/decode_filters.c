@@ -46,8 +46,8 @@ struct building {
     struct arena *a;
     const struct llmonitor_filters *given;
     struct query *q;
-    bool threads;               /* of sessions, not of observations */
-    struct filter *any;         /* after "OR&": the one filter that holds all others */
+    bool threads;                /* of sessions, not of observations */
+    struct filter *any;          /* after "OR&": the one filter that holds all others */
     struct str parts[PARTS_MAX]; /* decoded once; absent ones have n == 0 */
 };
 
@@ -89,7 +89,8 @@ static const struct comparison *comparison_of(struct str word)
     return NULL;
 }
 
-static struct filter *add_number(struct building *b, enum subject s, struct str op, struct str number, double scale)
+static struct filter *add_number(
+    struct building *b, enum subject s, struct str op, struct str number, double scale)
 {
     const struct comparison *c = comparison_of(op);
     double value;
@@ -134,9 +135,16 @@ static void child_root(struct arena *a, struct filter *parent)
 /* A run type is a canonical type, and for spans also the client's own word. */
 static void build_type(struct building *b, struct str type)
 {
-    static const struct { const char *word; struct str type; } plain[] = {
-        { "llm", STR_INIT("GENERATION") }, { "agent", STR_INIT("AGENT") }, { "tool", STR_INIT("TOOL") },
-        { "retriever", STR_INIT("RETRIEVER") }, { "embed", STR_INIT("EMBEDDING") }, { "custom-event", STR_INIT("EVENT") },
+    static const struct {
+        const char *word;
+        struct str type;
+    } plain[] = {
+        { "llm", STR_INIT("GENERATION") },
+        { "agent", STR_INIT("AGENT") },
+        { "tool", STR_INIT("TOOL") },
+        { "retriever", STR_INIT("RETRIEVER") },
+        { "embed", STR_INIT("EMBEDDING") },
+        { "custom-event", STR_INIT("EVENT") },
         { "log", STR_INIT("EVENT") },
     };
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
@@ -310,8 +318,13 @@ static void build_cost(struct building *b)
 
 static void build_tokens(struct building *b)
 {
-    static const struct { const char *field; struct str key; } fields[] = {
-        { "total", STR_INIT("total") }, { "prompt", STR_INIT("input") }, { "completion", STR_INIT("output") },
+    static const struct {
+        const char *field;
+        struct str key;
+    } fields[] = {
+        { "total", STR_INIT("total") },
+        { "prompt", STR_INIT("input") },
+        { "completion", STR_INIT("output") },
     };
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (!str_is(b->parts[0], fields[i].field))
@@ -447,7 +460,8 @@ void llmonitor__filter_type(struct arena *a, struct query *q, struct str type)
     build_type(&b, type);
 }
 
-void llmonitor__apply_filters(struct call *c, const struct llmonitor_filters *f, struct str default_type, struct query *q)
+void llmonitor__apply_filters(
+    struct call *c, const struct llmonitor_filters *f, struct str default_type, struct query *q)
 {
     struct building b = { .call = c, .a = c->arena, .given = f, .q = q, .threads = q->entity == SESSION };
     struct str rest = c->query_raw, part;

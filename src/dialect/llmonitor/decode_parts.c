@@ -33,12 +33,14 @@ static bool all_texts(struct json list)
 }
 
 /* A bare string is a list of one; numbers and booleans are tags by their text. */
-enum status llmonitor__want_tags(struct llmonitor_decode *d, struct json v, const char *name, struct str *out, struct err *err)
+enum status llmonitor__want_tags(
+    struct llmonitor_decode *d, struct json v, const char *name, struct str *out, struct err *err)
 {
     struct json item;
     *out = STR_NONE;
     if (json_is_set(v) && !json_is_str(v) && !json_is_arr(v))
-        return err_at(err, ST_INVALID, name, "must be an array of strings, got %s", json_type_name(json_type(v)));
+        return err_at(
+            err, ST_INVALID, name, "must be an array of strings, got %s", json_type_name(json_type(v)));
     if (!json_is_set(v) || (json_is_arr(v) && json_size(v) == 0))
         return ST_OK;
     if (json_is_arr(v) && all_texts(v)) {
@@ -52,7 +54,8 @@ enum status llmonitor__want_tags(struct llmonitor_decode *d, struct json v, cons
         jw_value(&w, v);
     for (struct json_iter it = json_iter(v); json_is_arr(v) && json_next(&it, NULL, &item);) {
         if (json_is_obj(item) || json_is_arr(item))
-            return err_at(err, ST_INVALID, name, "must hold strings, got %s", json_type_name(json_type(item)));
+            return err_at(
+                err, ST_INVALID, name, "must hold strings, got %s", json_type_name(json_type(item)));
         if (json_is_set(item))
             jw_str(&w, json_is_str(item) ? json_str(item) : json_text(d->arena, item));
     }
@@ -62,13 +65,15 @@ enum status llmonitor__want_tags(struct llmonitor_decode *d, struct json v, cons
     return ST_OK;
 }
 
-enum status llmonitor__want_metadata(struct llmonitor_decode *d, struct json extra, struct str *out, struct err *err)
+enum status llmonitor__want_metadata(
+    struct llmonitor_decode *d, struct json extra, struct str *out, struct err *err)
 {
     struct json metadata = d->m.metadata, v;
     struct str key;
     *out = STR_NONE;
     if (json_is_set(metadata) && !json_is_obj(metadata))
-        return err_at(err, ST_INVALID, "metadata", "must be an object, got %s", json_type_name(json_type(metadata)));
+        return err_at(
+            err, ST_INVALID, "metadata", "must be an object, got %s", json_type_name(json_type(metadata)));
     bool add = json_is_set(extra) && json_type(json_key(metadata, "extra")) == JSON_ABSENT;
     if (!add) {
         if (json_size(metadata) > 0)
@@ -86,7 +91,8 @@ enum status llmonitor__want_metadata(struct llmonitor_decode *d, struct json ext
     return ST_OK;
 }
 
-struct event *llmonitor__new_event(struct llmonitor_decode *d, enum profile p, struct str scope, struct str id)
+struct event *llmonitor__new_event(
+    struct llmonitor_decode *d, enum profile p, struct str scope, struct str id)
 {
     struct event *e = event_new(d->batch, p, d->project, scope, id, d->t_ns);
     if (e->entity == OBSERVATION)
@@ -95,7 +101,8 @@ struct event *llmonitor__new_event(struct llmonitor_decode *d, enum profile p, s
     return e;
 }
 
-void llmonitor__set_time(struct llmonitor_decode *d, struct event *e, unsigned column, enum direction direction)
+void llmonitor__set_time(
+    struct llmonitor_decode *d, struct event *e, unsigned column, enum direction direction)
 {
     if (d->t_ns == TIME_NONE)
         event_set_receipt(e, column, RANK_SAID, direction);
@@ -111,7 +118,8 @@ enum status llmonitor__put_user(struct llmonitor_decode *d, struct err *err)
     if (st != ST_OK || !user.p)
         return st;
     if (json_is_set(props) && !json_is_obj(props))
-        return err_at(err, ST_INVALID, "userProps", "must be an object, got %s", json_type_name(json_type(props)));
+        return err_at(
+            err, ST_INVALID, "userProps", "must be an object, got %s", json_type_name(json_type(props)));
     struct event *e = llmonitor__new_event(d, PROFILE_LLMONITOR_USER, STR_NONE, user);
     llmonitor__set_time(d, e, USER_last_seen_ns, LATEST);
     llmonitor__set_time(d, e, USER_first_seen_ns, LATEST);
@@ -120,7 +128,8 @@ enum status llmonitor__put_user(struct llmonitor_decode *d, struct err *err)
     return ST_OK;
 }
 
-struct str llmonitor__leftovers(struct llmonitor_decode *d, const char *kind, struct str sent_id, struct str id)
+struct str llmonitor__leftovers(
+    struct llmonitor_decode *d, const char *kind, struct str sent_id, struct str id)
 {
     struct json user = d->m.userId;
     struct jw w = llmonitor__open(d);

@@ -57,7 +57,8 @@ void llmonitor__write_dataset_members(struct jw *w, struct call *c, const struct
     jw_kv_str(w, "format", row_text(r, RECORD_status));
 }
 
-void llmonitor__write_dataset(struct jw *w, struct call *c, const struct row *r, const struct ask *prompts, const struct ask *variations)
+void llmonitor__write_dataset(struct jw *w, struct call *c, const struct row *r, const struct ask *prompts,
+    const struct ask *variations)
 {
     jw_obj(w);
     llmonitor__write_dataset_members(w, c, r);
@@ -154,7 +155,8 @@ static void write_input(struct jw *w, struct json messages, const struct json *v
 static void write_item(struct jw *w, struct call *c, const struct row *prompt, const struct row *variation)
 {
     struct json messages = json_key(llmonitor__record_body(c, prompt), "messages");
-    struct json body = variation ? llmonitor__record_body(c, variation) : JSON_NONE, variables = json_key(body, "variables");
+    struct json body = variation ? llmonitor__record_body(c, variation) : JSON_NONE,
+                variables = json_key(body, "variables");
     jw_obj(w);
     jw_key(w, "input");
     write_input(w, messages, variation ? &variables : NULL);
@@ -162,7 +164,8 @@ static void write_item(struct jw *w, struct call *c, const struct row *prompt, c
     jw_obj_end(w);
 }
 
-void llmonitor__write_items(struct jw *w, struct call *c, const char *key, const struct ask *prompts, const struct ask *variations)
+void llmonitor__write_items(
+    struct jw *w, struct call *c, const char *key, const struct ask *prompts, const struct ask *variations)
 {
     jw_key(w, key);
     jw_arr(w);
@@ -179,4 +182,3 @@ void llmonitor__write_items(struct jw *w, struct call *c, const char *key, const
     }
     jw_arr_end(w);
 }
-

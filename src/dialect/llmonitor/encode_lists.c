@@ -15,7 +15,8 @@ static int64_t number_of(const struct call *c, const char *name, int64_t none, i
     return n < most ? n : most;
 }
 
-void llmonitor__read_page(const struct call *c, int64_t default_limit, struct query *q, int64_t *limit, int64_t *page)
+void llmonitor__read_page(
+    const struct call *c, int64_t default_limit, struct query *q, int64_t *limit, int64_t *page)
 {
     *limit = number_of(c, "limit", default_limit, LLMONITOR_PAGE_MAX);
     *page = number_of(c, "page", 0, INT32_MAX);
@@ -25,8 +26,14 @@ void llmonitor__read_page(const struct call *c, int64_t default_limit, struct qu
 
 void llmonitor__read_order(const struct call *c, struct query *q)
 {
-    static const struct { const char *field; enum order order; } orders[] = {
-        { "createdAt", BY_START }, { "duration", BY_DURATION }, { "tokens", BY_TOKENS }, { "cost", BY_COST },
+    static const struct {
+        const char *field;
+        enum order order;
+    } orders[] = {
+        { "createdAt", BY_START },
+        { "duration", BY_DURATION },
+        { "tokens", BY_TOKENS },
+        { "cost", BY_COST },
     };
     struct str field = call_query(c, "sortField");
     q->order = BY_START;
@@ -232,7 +239,8 @@ void llmonitor__usage_reply(struct call *c, struct reply *r)
 {
     struct ask *ask = &c->asks[0];
     size_t n = join_groups(ask->groups, ask->n_answer_groups);
-    bool by_user = ask->group[ask->n_groups - 1] == GROUP_BY_USER, by_day = ask->group[ask->n_groups - 1] == GROUP_BY_DAY;
+    bool by_user = ask->group[ask->n_groups - 1] == GROUP_BY_USER,
+         by_day = ask->group[ask->n_groups - 1] == GROUP_BY_DAY;
     struct jw w = jw_of(&r->body);
     jw_arr(&w);
     for (size_t i = 0; i < n; i++) {

@@ -43,9 +43,16 @@ struct str llmonitor__shown_id(const struct row *r)
 
 struct str llmonitor__type_word_of(struct str canonical)
 {
-    static const struct { const char *type; struct str word; } words[] = {
-        { "GENERATION", STR_INIT("llm") }, { "AGENT", STR_INIT("agent") }, { "TOOL", STR_INIT("tool") },
-        { "RETRIEVER", STR_INIT("retriever") }, { "EMBEDDING", STR_INIT("embed") }, { "EVENT", STR_INIT("custom-event") },
+    static const struct {
+        const char *type;
+        struct str word;
+    } words[] = {
+        { "GENERATION", STR_INIT("llm") },
+        { "AGENT", STR_INIT("agent") },
+        { "TOOL", STR_INIT("tool") },
+        { "RETRIEVER", STR_INIT("retriever") },
+        { "EMBEDDING", STR_INIT("embed") },
+        { "EVENT", STR_INIT("custom-event") },
     };
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (str_is(canonical, words[i].type))
@@ -113,7 +120,7 @@ static void write_duration(struct jw *w, const struct row *r)
     if (start == TIME_NONE || end == TIME_NONE)
         jw_kv_null(w, "duration");
     else
-        jw_kv_f64(w, "duration", end > start ? (double)((end - start) / NS_PER_MS) / 1000 : 0);
+        jw_kv_f64(w, "duration", end > start ? (double)time_ms(end - start) / 1000 : 0);
 }
 
 static bool has_error(const struct row *r)
@@ -210,7 +217,8 @@ static void write_params(struct jw *w, struct call *c, struct str stored)
     jw_key(w, "params");
     jw_obj(w);
     for (struct json_iter it = json_iter(params); json_is_obj(params) && json_next(&it, &key, &v);) {
-        struct json tools = str_is(key, "tools") && json_is_str(v) ? llmonitor__parse(c->arena, json_str(v)) : JSON_NONE;
+        struct json tools =
+            str_is(key, "tools") && json_is_str(v) ? llmonitor__parse(c->arena, json_str(v)) : JSON_NONE;
         llmonitor__write_camel_key(w, key);
         llmonitor__write_camel(w, json_is_set(tools) ? tools : v);
     }
@@ -362,7 +370,8 @@ static void write_thread(struct jw *w, struct call *c, const struct row *r, stru
         first = first ? first : rows[i];
         messages++;
     }
-    llmonitor__write_json(w, c, "firstMessage", first ? row_text(first, MESSAGE_body) : row_text(r, SESSION_first_message));
+    llmonitor__write_json(
+        w, c, "firstMessage", first ? row_text(first, MESSAGE_body) : row_text(r, SESSION_first_message));
     jw_kv_i64(w, "messagesCount", messages);
 }
 
@@ -374,7 +383,8 @@ static void write_own_feedback(struct jw *w, struct call *c, const struct row *r
     llmonitor__write_feedback(w, c, r->scores, r->n_scores, NULL, 0);
 }
 
-static void write_parent_feedback(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x)
+static void write_parent_feedback(
+    struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x)
 {
     struct str parent = r->entity == OBSERVATION ? row_text(r, OBSERVATION_parent_id) : STR_NONE;
     size_t n;
@@ -387,7 +397,8 @@ static void write_parent_feedback(struct jw *w, struct call *c, const struct row
 
 static void write_toxicity(struct jw *w)
 {
-    jw_kv_raw(w, "toxicity", STR("{\"input\":{\"isToxic\":null,\"labels\":null},\"output\":{\"isToxic\":null,\"labels\":null}}"));
+    jw_kv_raw(w, "toxicity",
+        STR("{\"input\":{\"isToxic\":null,\"labels\":null},\"output\":{\"isToxic\":null,\"labels\":null}}"));
 }
 
 static bool is_public(struct call *c, const struct row *r)
@@ -436,7 +447,8 @@ static void write_user_of(struct jw *w, struct call *c, const struct row *r, str
     jw_obj_end(w);
 }
 
-void llmonitor__write_run_members(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags)
+void llmonitor__write_run_members(
+    struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags)
 {
     bool run = r->entity == OBSERVATION;
     struct counts n = count(c, r);
@@ -477,7 +489,8 @@ void llmonitor__write_run_members(struct jw *w, struct call *c, const struct row
         write_thread(w, c, r, x);
 }
 
-void llmonitor__write_run(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags)
+void llmonitor__write_run(
+    struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags)
 {
     jw_obj(w);
     llmonitor__write_run_members(w, c, r, x, flags);

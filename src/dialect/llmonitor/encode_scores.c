@@ -18,7 +18,8 @@ static void write_score_value(struct jw *w, struct json value)
     for (size_t i = 0; i < 3; i++)
         if (json_is_set(json_key(value, parts[i]))) {
             /* A category with a number is named, not counted. */
-            bool named = i == 0 && json_is_str(json_key(value, "text")) && !str_is(json_str(json_key(value, "type")), "NUMERIC");
+            bool named = i == 0 && json_is_str(json_key(value, "text")) &&
+                         !str_is(json_str(json_key(value, "type")), "NUMERIC");
             jw_value(w, named ? json_key(value, "text") : json_key(value, parts[i]));
             return;
         }
@@ -42,7 +43,8 @@ static void write_score(struct jw *w, struct call *c, const struct row *s)
 void llmonitor__write_scores(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x)
 {
     size_t n;
-    const struct row *const *of_trace = llmonitor__with_key(c, &x->scores, llmonitor__is_root(r) ? r->scope : STR_NONE, &n);
+    const struct row *const *of_trace =
+        llmonitor__with_key(c, &x->scores, llmonitor__is_root(r) ? r->scope : STR_NONE, &n);
     jw_key(w, "scores");
     jw_arr(w);
     for (size_t i = 0; i < r->n_scores; i++)
@@ -67,7 +69,8 @@ struct feedback {
 static void take_feedback(struct feedback *f, const struct row *score)
 {
     struct str key;
-    struct json v, kept = json_key(llmonitor__parse(f->c->arena, row_text(score, SCORE_leftovers)), "feedback");
+    struct json v,
+        kept = json_key(llmonitor__parse(f->c->arena, row_text(score, SCORE_leftovers)), "feedback");
     if (!json_is_obj(kept))
         return;
     struct json others = llmonitor__parse(f->c->arena, row_text(score, SCORE_metadata));
@@ -96,7 +99,8 @@ static bool is_empty(const struct feedback *f)
     return !any;
 }
 
-void llmonitor__write_feedback(struct jw *w, struct call *c, const struct row *scores, size_t n, const struct row *const *more, size_t n_more)
+void llmonitor__write_feedback(struct jw *w, struct call *c, const struct row *scores, size_t n,
+    const struct row *const *more, size_t n_more)
 {
     struct feedback f = { .c = c };
     struct str key;

@@ -138,7 +138,8 @@ enum { N_BUILTINS = sizeof(builtins) / sizeof(builtins[0]) };
 
 static struct str builtin_id(struct call *c, const struct builtin *b)
 {
-    return llmonitor__uuid_of(c->arena, arena_printf(c->arena, "evaluator %s %.*s", b->type, STR_ARG(c->caller->project_id)));
+    return llmonitor__uuid_of(
+        c->arena, arena_printf(c->arena, "evaluator %s %.*s", b->type, STR_ARG(c->caller->project_id)));
 }
 
 static const struct builtin *builtin_of_id(struct call *c, struct str id)
@@ -237,9 +238,11 @@ static enum status check_evaluator(struct json body, bool needed, struct str *ty
         return st;
     struct json params = json_key(body, "params"), filters = json_key(body, "filters");
     if (json_type(params) != JSON_ABSENT ? !json_is_obj(params) : needed)
-        return err_at(err, ST_UNPROCESSABLE, "params", "must be an object, got %s", json_type_name(json_type(params)));
+        return err_at(
+            err, ST_UNPROCESSABLE, "params", "must be an object, got %s", json_type_name(json_type(params)));
     if (json_type(filters) != JSON_ABSENT ? !json_is_arr(filters) : needed)
-        return err_at(err, ST_UNPROCESSABLE, "filters", "must be an array, got %s", json_type_name(json_type(filters)));
+        return err_at(
+            err, ST_UNPROCESSABLE, "filters", "must be an array, got %s", json_type_name(json_type(filters)));
     return ST_OK;
 }
 
@@ -282,7 +285,8 @@ enum status llmonitor__evaluator_write(struct call *c, struct batch *b, struct e
         state_new(c, e, str_of(builtin->slug), str_of(builtin->type));
     else if (!builtin)
         event_set_text(e, RECORD_status, type);
-    event_set_json(e, RECORD_body, llmonitor__patched_body(c, old, body, builtin ? builtin_members : evaluator_members));
+    event_set_json(
+        e, RECORD_body, llmonitor__patched_body(c, old, body, builtin ? builtin_members : evaluator_members));
     (void)llmonitor__get_record(c, "evaluator", c->params[0]);
     return ST_OK;
 }

@@ -13,11 +13,11 @@
 
 #define LLMONITOR_EXPORT_MAX 10000
 /* Traces nest at most so deep in one answer; what lies deeper stands beside its ancestor. */
-#define NEST_MAX 200
+#define NEST_MAX             200
 
 enum format { CSV, JSONL, OJSONL };
 
-struct export {
+struct exporting {
     struct llmonitor_filters filters;
     enum format format;
     bool traces, threads;
@@ -29,7 +29,7 @@ struct export {
 
 /* ---- questions ---- */
 
-static enum status read_request(struct call *c, struct export *x, struct err *err)
+static enum status read_request(struct call *c, struct exporting *x, struct err *err)
 {
     static const char *const formats[] = { "csv", "jsonl", "ojsonl" };
     struct str type = call_query(c, "type"), format = call_query(c, "exportFormat");
@@ -45,7 +45,7 @@ static enum status read_request(struct call *c, struct export *x, struct err *er
     return err_at(err, ST_UNPROCESSABLE, "exportFormat", "must be \"csv\", \"jsonl\" or \"ojsonl\"");
 }
 
-static void ask_rows(struct call *c, struct export *x)
+static void ask_rows(struct call *c, struct exporting *x)
 {
     struct ask *ask = call_find(c, x->threads ? SESSION : OBSERVATION);
     int64_t limit, page;
@@ -61,7 +61,7 @@ static void ask_rows(struct call *c, struct export *x)
 }
 
 /* Everything in the traces. */
-static void ask_children(struct call *c, struct export *x)
+static void ask_children(struct call *c, struct exporting *x)
 {
     const struct ask *rows = &c->asks[x->rows];
     if (rows->n == 0 || !x->traces || x->format == OJSONL)
@@ -79,7 +79,7 @@ static void ask_children(struct call *c, struct export *x)
 
 enum status llmonitor__export_ask(struct call *c, struct err *err)
 {
-    struct export *x = c->state;
+    struct exporting *x = c->state;
     if (!x) {
         c->state = x = arena_alloc(c->arena, sizeof(*x));
         x->rows = x->children = SIZE_MAX;
@@ -111,19 +111,19 @@ static int by_parent(const void *p, const void *q)
     return order ? order : s != t ? (s < t ? -1 : 1) : str_cmp(a->id, b->id);
 }
 
-static void sort_children(struct call *c, struct export *x)
+static void sort_children(struct call *c, struct exporting *x)
 {
     const struct ask *ask = &c->asks[x->children];
-    x->by_parent = arena_array(c->arena, ask->n + 1, sizeof(*x->by_parent));
+    x->by_parent = arena_array(c->arena, ask->n + 1, sizeof(struct row *));
     x->written = arena_alloc(c->arena, ask->n + 1);
     for (size_t i = 0; i < ask->n; i++)
         x->by_parent[i] = &ask->rows[i];
     if (ask->n > 1)
-        qsort(x->by_parent, ask->n, sizeof(*x->by_parent), by_parent);
+        qsort(x->by_parent, ask->n, sizeof(struct row *), by_parent);
 }
 
 /* The first of the rows whose parent is `id`, as a place in by_parent. */
-static size_t first_child(const struct call *c, const struct export *x, struct str id)
+static size_t first_child(const struct call *c, const struct exporting *x, struct str id)
 {
     size_t low = 0, high = c->asks[x->children].n;
     while (low < high) {
@@ -136,7 +136,8 @@ static size_t first_child(const struct call *c, const struct export *x, struct s
     return low;
 }
 
-static void write_children_of(struct jw *w, struct call *c, struct export *x, const struct row *of, struct str id, unsigned depth)
+static void write_children_of(
+    struct jw *w, struct call *c, struct exporting *x, const struct row *of, struct str id, unsigned depth)
 {
     const struct ask *ask = &c->asks[x->children];
     for (size_t i = first_child(c, x, id); i < ask->n; i++) {
@@ -161,7 +162,7 @@ static void write_children_of(struct jw *w, struct call *c, struct export *x, co
 }
 
 /* A child of an exchange may name any of its messages. */
-static void write_children(struct jw *w, struct call *c, struct export *x, const struct row *r)
+static void write_children(struct jw *w, struct call *c, struct exporting *x, const struct row *r)
 {
     jw_key(w, "children");
     jw_arr(w);
@@ -185,7 +186,7 @@ static void write_message(struct jw *w, struct call *c, const struct row *r)
     jw_obj_end(w);
 }
 
-static void write_messages(struct jw *w, struct call *c, struct export *x, const struct row *thread)
+static void write_messages(struct jw *w, struct call *c, struct exporting *x, const struct row *thread)
 {
     size_t n;
     const struct row *const *rows = llmonitor__with_key(c, &x->extras.messages, thread->id, &n);
@@ -199,7 +200,7 @@ static void write_messages(struct jw *w, struct call *c, struct export *x, const
 
 /* ---- lines ---- */
 
-static void write_run_line(struct buf *out, struct call *c, struct export *x, const struct row *r)
+static void write_run_line(struct buf *out, struct call *c, struct exporting *x, const struct row *r)
 {
     struct jw w = jw_of(out);
     jw_obj(&w);
@@ -211,10 +212,11 @@ static void write_run_line(struct buf *out, struct call *c, struct export *x, co
     jw_obj_end(&w);
 }
 
-static const char *const columns[] = { "id", "projectId", "isPublic", "feedback", "parentFeedback", "feedbacks", "type", "name",
-    "createdAt", "endedAt", "duration", "templateVersionId", "templateSlug", "cost", "tokens", "toxicity", "tags", "input", "output",
-    "error", "status", "parentRunId", "siblingRunId", "params", "metadata", "user", "traceId", "scores", "firstMessage", "messagesCount",
-    "children", "messages" };
+static const char *const columns[] = { "id", "projectId", "isPublic", "feedback", "parentFeedback",
+    "feedbacks", "type", "name", "createdAt", "endedAt", "duration", "templateVersionId", "templateSlug",
+    "cost", "tokens", "toxicity", "tags", "input", "output", "error", "status", "parentRunId", "siblingRunId",
+    "params", "metadata", "user", "traceId", "scores", "firstMessage", "messagesCount", "children",
+    "messages" };
 
 static void add_cell(struct buf *out, struct str text)
 {
@@ -237,7 +239,7 @@ static void write_csv_head(struct buf *out)
     buf_add_char(out, '\n');
 }
 
-static void write_csv_line(struct buf *out, struct call *c, struct export *x, const struct row *r)
+static void write_csv_line(struct buf *out, struct call *c, struct exporting *x, const struct row *r)
 {
     struct buf text;
     buf_init(&text, 0);
@@ -304,8 +306,10 @@ static void write_openai_messages(struct jw *w, struct json v)
 
 static void write_openai_line(struct buf *out, struct call *c, const struct row *r)
 {
-    struct json input = llmonitor__parse(c->arena, r->entity == OBSERVATION ? row_text(r, OBSERVATION_input) : STR_NONE);
-    struct json output = llmonitor__parse(c->arena, r->entity == OBSERVATION ? row_text(r, OBSERVATION_output) : STR_NONE);
+    struct json input =
+        llmonitor__parse(c->arena, r->entity == OBSERVATION ? row_text(r, OBSERVATION_input) : STR_NONE);
+    struct json output =
+        llmonitor__parse(c->arena, r->entity == OBSERVATION ? row_text(r, OBSERVATION_output) : STR_NONE);
     if (!all_messages(input) || !all_messages(output))
         return;
     struct jw w = jw_of(out);
@@ -323,7 +327,7 @@ static void write_openai_line(struct buf *out, struct call *c, const struct row 
 
 void llmonitor__export_reply(struct call *c, struct reply *r)
 {
-    struct export *x = c->state;
+    struct exporting *x = c->state;
     const struct ask *rows = &c->asks[x->rows];
     bool csv = x->format == CSV;
     r->content_type = csv ? "text/csv" : "application/jsonl";

@@ -83,6 +83,7 @@ struct str llmonitor__event_id(struct arena *a, struct json event)
 struct str llmonitor__new_id(const struct call *c, const char *kind, size_t place)
 {
     struct str project = c->caller ? c->caller->project_id : STR_NONE;
-    struct str seed = arena_printf(c->arena, "%s %.*s %lld %zu", kind, STR_ARG(project), (long long)c->now_ns, place);
+    struct str seed =
+        arena_printf(c->arena, "%s %.*s %lld %zu", kind, STR_ARG(project), (long long)c->now_ns, place);
     return llmonitor__uuid_of(c->arena, seed);
 }

@@ -125,12 +125,20 @@ struct json llmonitor__parse(struct arena *a, struct str text)
 
 struct str llmonitor__role(struct str sent)
 {
-    static const struct { const char *seen; struct str canonical; } roles[] = {
-        { "user", STR_INIT("user") }, { "human", STR_INIT("user") },
-        { "system", STR_INIT("system") }, { "developer", STR_INIT("system") },
-        { "assistant", STR_INIT("assistant") }, { "ai", STR_INIT("assistant") }, { "bot", STR_INIT("assistant") },
+    static const struct {
+        const char *seen;
+        struct str canonical;
+    } roles[] = {
+        { "user", STR_INIT("user") },
+        { "human", STR_INIT("user") },
+        { "system", STR_INIT("system") },
+        { "developer", STR_INIT("system") },
+        { "assistant", STR_INIT("assistant") },
+        { "ai", STR_INIT("assistant") },
+        { "bot", STR_INIT("assistant") },
         { "AIMessageChunk", STR_INIT("assistant") },
-        { "tool", STR_INIT("tool") }, { "function", STR_INIT("tool") },
+        { "tool", STR_INIT("tool") },
+        { "function", STR_INIT("tool") },
     };
     for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
         if (str_is(sent, roles[i].seen))
@@ -154,5 +162,5 @@ bool llmonitor__is_message(struct json v)
     if (!json_is_obj(v) || !is_truthy(json_key(v, "role")))
         return false;
     return is_truthy(llmonitor__content(v)) || is_truthy(llmonitor__member(v, "toolCalls")) ||
-        is_truthy(llmonitor__member(v, "functionCall"));
+           is_truthy(llmonitor__member(v, "functionCall"));
 }

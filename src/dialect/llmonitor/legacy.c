@@ -75,8 +75,10 @@ static enum status add_window(struct call *c, struct query *q, struct err *err)
 {
     struct str from = call_query(c, "start_time"), to = call_query(c, "end_time");
     int64_t low = TIME_NONE, high = TIME_NONE;
-    if ((from.n && !time_parse_iso(from, &low)) || (to.n && !time_parse_iso(to, &high)) || (from.n && to.n && low > high))
-        return err_set(err, ST_UNPROCESSABLE, "start_time and end_time must be ISO times, the first not after the second");
+    if ((from.n && !time_parse_iso(from, &low)) || (to.n && !time_parse_iso(to, &high)) ||
+        (from.n && to.n && low > high))
+        return err_set(err, ST_UNPROCESSABLE,
+            "start_time and end_time must be ISO times, the first not after the second");
     if (!from.n && !to.n)
         return ST_OK;
     struct filter *f = query_add(c->arena, q, ON_START, IS_BETWEEN);
@@ -87,7 +89,8 @@ static enum status add_window(struct call *c, struct query *q, struct err *err)
     return ST_OK;
 }
 
-static void add_values(struct call *c, struct query *q, const char *name, enum subject subject, unsigned column)
+static void add_values(
+    struct call *c, struct query *q, const char *name, enum subject subject, unsigned column)
 {
     struct str list = call_query(c, name), value;
     if (list.n == 0)
@@ -102,7 +105,8 @@ static void add_values(struct call *c, struct query *q, const char *name, enum s
 static void add_durations(struct call *c, struct query *q)
 {
     double low, high;
-    bool from = str_to_f64(call_query(c, "min_duration"), &low), to = str_to_f64(call_query(c, "max_duration"), &high);
+    bool from = str_to_f64(call_query(c, "min_duration"), &low),
+         to = str_to_f64(call_query(c, "max_duration"), &high);
     if (!from && !to)
         return;
     struct filter *f = query_add(c->arena, q, ON_DURATION, IS_BETWEEN);

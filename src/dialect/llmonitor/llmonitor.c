@@ -8,8 +8,9 @@
 
 #define NONE NULL
 static const struct route routes[] = {
-#define ROUTE(method, pattern, verb, entity, access, limit, ask, write, reply) \
-    { METHOD_##method, pattern, VERB_##verb, entity, ACCESS_##access, INT64_C(limit) << 20, ask, write, reply },
+#define ROUTE(method, pattern, verb, entity, access, limit, ask, write, reply)                          \
+    { METHOD_##method, pattern, VERB_##verb, entity, ACCESS_##access, INT64_C(limit) << 20, ask, write, \
+        reply },
 #include "dialect/llmonitor/routes.def"
 #undef ROUTE
 };

@@ -44,6 +44,7 @@ bool llmonitor__is_message(struct json v);
 /* ---- decode_event.c: one event -------------------------------------------------------------------------------------- */
 
 /* The members of an event that the contract names, whatever their spelling. */
+/* clang-format off */
 #define LLMONITOR_MEMBERS(X) \
     X(type) X(event) X(runId) X(parentRunId) X(timestamp) X(name) X(tags) X(extra) X(params) X(metadata) \
     X(error) X(feedback) X(message) X(tokensUsage) X(userId) X(userProps) X(templateId) X(templateVersionId) X(threadTags) \
@@ -53,6 +54,7 @@ struct llmonitor_members {
     LLMONITOR_MEMBERS(X)
 #undef X
 };
+/* clang-format on */
 
 /* Kinds of fields.def. */
 enum { FOR_START = 1, FOR_END = 2, FOR_THREAD = 4, FOR_RUN = 8 };
@@ -61,16 +63,16 @@ enum { FOR_START = 1, FOR_END = 2, FOR_THREAD = 4, FOR_RUN = 8 };
 struct llmonitor_decode {
     struct arena *arena;
     struct batch *batch;
-    struct buf *scratch;  /* for JSON text that is put together */
+    struct buf *scratch; /* for JSON text that is put together */
     int32_t project;
     uint32_t wire_index;
-    uint32_t tie;         /* place among the messages of one time */
-    int64_t t_ns;         /* as sent; TIME_NONE: receipt */
+    uint32_t tie; /* place among the messages of one time */
+    int64_t t_ns; /* as sent; TIME_NONE: receipt */
     struct json event;
     struct llmonitor_members m;
-    enum profile score;   /* of feedback; PROFILE_NONE: that of an event */
-    bool is_start;        /* set by the decoder: a repeat of it is an error (section 4) */
-    bool is_message;      /* set by the decoder: it took a tie */
+    enum profile score; /* of feedback; PROFILE_NONE: that of an event */
+    bool is_start;      /* set by the decoder: a repeat of it is an error (section 4) */
+    bool is_message;    /* set by the decoder: it took a tie */
 };
 /* Decode d->event; d->m must hold what llmonitor__scan() found in it. On an error events may have been made: take them back. */
 MUST_CHECK enum status llmonitor__decode(struct llmonitor_decode *d, struct err *err);
@@ -79,17 +81,24 @@ void llmonitor__scan(struct json event, struct llmonitor_members *m);
 int64_t llmonitor__time_of(struct json timestamp);
 
 /* Parts the kinds share (decode_parts.c). */
-MUST_CHECK enum status llmonitor__want_text(struct json v, const char *name, struct str *out, struct err *err);
+MUST_CHECK enum status llmonitor__want_text(
+    struct json v, const char *name, struct str *out, struct err *err);
 MUST_CHECK enum status llmonitor__want_user(struct llmonitor_decode *d, struct str *out, struct err *err);
-MUST_CHECK enum status llmonitor__want_tags(struct llmonitor_decode *d, struct json v, const char *name, struct str *out, struct err *err);
+MUST_CHECK enum status llmonitor__want_tags(
+    struct llmonitor_decode *d, struct json v, const char *name, struct str *out, struct err *err);
 /* metadata, plus `extra` under that key when it is not absent. */
-MUST_CHECK enum status llmonitor__want_metadata(struct llmonitor_decode *d, struct json extra, struct str *out, struct err *err);
-struct event *llmonitor__new_event(struct llmonitor_decode *d, enum profile p, struct str scope, struct str id);
-void llmonitor__set_time(struct llmonitor_decode *d, struct event *e, unsigned column, enum direction direction);
+MUST_CHECK enum status llmonitor__want_metadata(
+    struct llmonitor_decode *d, struct json extra, struct str *out, struct err *err);
+struct event *llmonitor__new_event(
+    struct llmonitor_decode *d, enum profile p, struct str scope, struct str id);
+void llmonitor__set_time(
+    struct llmonitor_decode *d, struct event *e, unsigned column, enum direction direction);
 MUST_CHECK enum status llmonitor__put_user(struct llmonitor_decode *d, struct err *err);
-struct str llmonitor__leftovers(struct llmonitor_decode *d, const char *kind, struct str sent_id, struct str id);
-struct jw llmonitor__open(struct llmonitor_decode *d);           /* scratch, with an object open */
-struct str llmonitor__close(struct llmonitor_decode *d, struct jw *w); /* the object's text; absent when it is empty */
+struct str llmonitor__leftovers(
+    struct llmonitor_decode *d, const char *kind, struct str sent_id, struct str id);
+struct jw llmonitor__open(struct llmonitor_decode *d); /* scratch, with an object open */
+struct str llmonitor__close(
+    struct llmonitor_decode *d, struct jw *w); /* the object's text; absent when it is empty */
 
 /* decode_chat.c: threads, messages, feedback */
 MUST_CHECK enum status llmonitor__thread(struct llmonitor_decode *d, bool is_end, struct err *err);
@@ -98,7 +107,8 @@ MUST_CHECK enum status llmonitor__custom_event(struct llmonitor_decode *d, struc
 /* A thread named only as the parent of something. */
 void llmonitor__name_thread(struct llmonitor_decode *d, struct str sent, struct str id);
 /* One score per listed key, one for all others; `more` wins over `feedback` key by key. */
-void llmonitor__feedback(struct llmonitor_decode *d, struct str run_id, struct json feedback, struct json more);
+void llmonitor__feedback(
+    struct llmonitor_decode *d, struct str run_id, struct json feedback, struct json more);
 
 extern const struct field llmonitor__fields[];
 extern const size_t llmonitor__field_count;
@@ -109,14 +119,15 @@ extern const size_t llmonitor__field_count;
 
 /* What the query string asks for; read once, applied when its look-ups are answered. */
 struct llmonitor_filters {
-    struct str type;             /* as given; absent: none */
-    bool given;                  /* any filter at all */
+    struct str type;                /* as given; absent: none */
+    bool given;                     /* any filter at all */
     size_t users_ask, versions_ask; /* look-ups, SIZE_MAX: none */
 };
 /* Read the query string; true when look-ups were asked that must be answered before llmonitor__apply_filters(). */
 bool llmonitor__read_filters(struct call *c, struct llmonitor_filters *f);
 /* Add the filters to q; without any: those of `default_type`. */
-void llmonitor__apply_filters(struct call *c, const struct llmonitor_filters *f, struct str default_type, struct query *q);
+void llmonitor__apply_filters(
+    struct call *c, const struct llmonitor_filters *f, struct str default_type, struct query *q);
 /* Add the filters that make up a run type of Lunary ("llm", "trace", ...). */
 void llmonitor__filter_type(struct arena *a, struct query *q, struct str type);
 bool llmonitor__is_thread_type(struct str type);
@@ -132,10 +143,12 @@ struct llmonitor_list {
     size_t ask; /* index into call->asks; SIZE_MAX: not asked */
     enum { KEY_ID, KEY_SCOPE, KEY_COLUMN } key;
     unsigned column;
-    const struct row **rows; size_t n; /* in order of the key, messages by time behind it; made when first needed */
+    const struct row **rows;
+    size_t n; /* in order of the key, messages by time behind it; made when first needed */
 };
 /* The rows with that key; *n of them. */
-const struct row *const *llmonitor__with_key(struct call *c, struct llmonitor_list *l, struct str key, size_t *n);
+const struct row *const *llmonitor__with_key(
+    struct call *c, struct llmonitor_list *l, struct str key, size_t *n);
 
 /* What a page of runs needs beside its rows. */
 struct llmonitor_extras {
@@ -152,28 +165,33 @@ bool llmonitor__ask_extras(struct call *c, const struct row *rows, size_t n, str
 
 /* RUN_CUT: a list of type=llm: the last message only, contents clipped. RUN_BRIEF: without what a thread in a file has no use for. */
 enum { RUN_CUT = 1, RUN_BRIEF = 2 };
-void llmonitor__write_run(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags);
+void llmonitor__write_run(
+    struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags);
 /* The members of a run without its braces, so that more can follow. */
-void llmonitor__write_run_members(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags);
+void llmonitor__write_run_members(
+    struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x, unsigned flags);
 /* The shorter form of /related. */
 void llmonitor__write_related(struct jw *w, struct call *c, const struct row *r);
 struct str llmonitor__shown_id(const struct row *r);
-bool llmonitor__is_root(const struct row *r); /* of its trace */
-struct str llmonitor__user_of(const struct row *r);                       /* effective; absent: none */
-struct str llmonitor__version_of(struct call *c, const struct row *r);    /* id of the template version its prompt names */
-bool llmonitor__is_earlier(const struct row *a, const struct row *b);     /* of two messages of a thread */
+bool llmonitor__is_root(const struct row *r);       /* of its trace */
+struct str llmonitor__user_of(const struct row *r); /* effective; absent: none */
+struct str llmonitor__version_of(
+    struct call *c, const struct row *r); /* id of the template version its prompt names */
+bool llmonitor__is_earlier(const struct row *a, const struct row *b); /* of two messages of a thread */
 struct str llmonitor__type_word(const struct row *r);
-struct str llmonitor__type_word_of(struct str canonical); /* of "GENERATION" */
-void llmonitor__write_time(struct jw *w, const char *key, int64_t ns); /* TIME_NONE: null */
+struct str llmonitor__type_word_of(struct str canonical);                    /* of "GENERATION" */
+void llmonitor__write_time(struct jw *w, const char *key, int64_t ns);       /* TIME_NONE: null */
 void llmonitor__write_cost(struct jw *w, const char *key, int64_t nano_usd); /* negative: null */
-void llmonitor__write_json(struct jw *w, struct call *c, const char *key, struct str stored); /* camel-cased; absent: null */
+void llmonitor__write_json(
+    struct jw *w, struct call *c, const char *key, struct str stored); /* camel-cased; absent: null */
 void llmonitor__write_user(struct jw *w, struct call *c, const struct row *user, struct str id);
 /* ---- encode_scores.c ---- */
 
 /* Member "scores": all that is no feedback. */
 void llmonitor__write_scores(struct jw *w, struct call *c, const struct row *r, struct llmonitor_extras *x);
 /* The feedback object of a run, put together from scores; null when there is none. Two lists, because some scores stand alone. */
-void llmonitor__write_feedback(struct jw *w, struct call *c, const struct row *scores, size_t n, const struct row *const *more, size_t n_more);
+void llmonitor__write_feedback(struct jw *w, struct call *c, const struct row *scores, size_t n,
+    const struct row *const *more, size_t n_more);
 
 /* ---- read_runs.c: the run a path names ---------------------------------------------------------------------------------- */
 
@@ -187,7 +205,8 @@ void llmonitor__ask_target(struct call *c, unsigned with);
 /* The row, once answered; `first` is the index of the first of its questions. NULL: no such run. */
 const struct row *llmonitor__target(const struct call *c, size_t first);
 /* `limit` and `page` of the query string into q; both are also returned, as given. */
-void llmonitor__read_page(const struct call *c, int64_t default_limit, struct query *q, int64_t *limit, int64_t *page);
+void llmonitor__read_page(
+    const struct call *c, int64_t default_limit, struct query *q, int64_t *limit, int64_t *page);
 /* sortField and sortDirection (section 9). */
 void llmonitor__read_order(const struct call *c, struct query *q);
 /* Who may read a run by its link: record of project 0, id = run id, name = id of its project, seq = its number. */
@@ -211,26 +230,34 @@ struct json llmonitor__record_body(struct call *c, const struct row *r);
 /* createdAt: as stated, else receipt. */
 int64_t llmonitor__record_time(const struct row *r);
 /* A new body: that of `old`, with the members named in `names` (ended by NULL) taken from `patch` where it has them. */
-struct str llmonitor__patched_body(struct call *c, const struct row *old, struct json patch, const char *const *names);
+struct str llmonitor__patched_body(
+    struct call *c, const struct row *old, struct json patch, const char *const *names);
 /* Typed members of a request's body; ST_UNPROCESSABLE with the member's name. Absent is fine unless `needed`. */
-MUST_CHECK enum status llmonitor__text_member(struct json body, const char *name, bool needed, struct str *out, struct err *err);
-MUST_CHECK enum status llmonitor__bool_member(struct json body, const char *name, bool none, bool *out, struct err *err);
+MUST_CHECK enum status llmonitor__text_member(
+    struct json body, const char *name, bool needed, struct str *out, struct err *err);
+MUST_CHECK enum status llmonitor__bool_member(
+    struct json body, const char *name, bool none, bool *out, struct err *err);
 /* ask of an edit: a body that is none is told before a record that is not there. */
 MUST_CHECK enum status llmonitor__body_first(struct call *c, struct err *err);
 /* ask of routes that get one record (params[0]) and refuse when it is not there. */
-MUST_CHECK enum status llmonitor__need_record(struct call *c, const char *kind, const char *sentence, struct err *err);
+MUST_CHECK enum status llmonitor__need_record(
+    struct call *c, const char *kind, const char *sentence, struct err *err);
 
 /* ---- encode_datasets.c ------------------------------------------------------------------------------------------------- */
 
 void llmonitor__write_variation(struct jw *w, struct call *c, const struct row *r);
-void llmonitor__write_prompt(struct jw *w, struct call *c, const struct row *r, const struct ask *variations); /* NULL: without them */
+void llmonitor__write_prompt(
+    struct jw *w, struct call *c, const struct row *r, const struct ask *variations); /* NULL: without them */
 void llmonitor__write_dataset_members(struct jw *w, struct call *c, const struct row *r);
-void llmonitor__write_dataset(struct jw *w, struct call *c, const struct row *r, const struct ask *prompts, const struct ask *variations);
+void llmonitor__write_dataset(struct jw *w, struct call *c, const struct row *r, const struct ask *prompts,
+    const struct ask *variations);
 /* One item per prompt and variation, filled in. */
-void llmonitor__write_items(struct jw *w, struct call *c, const char *key, const struct ask *prompts, const struct ask *variations);
+void llmonitor__write_items(
+    struct jw *w, struct call *c, const char *key, const struct ask *prompts, const struct ask *variations);
 
 /* ---- the functions of routes.def ----------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define ASK(name) MUST_CHECK enum status llmonitor__##name##_ask(struct call *c, struct err *err);
 #define WRITE(name) MUST_CHECK enum status llmonitor__##name##_write(struct call *c, struct batch *b, struct err *err);
 #define REMOVE(name) MUST_CHECK enum status llmonitor__##name##_remove(struct call *c, struct batch *b, struct err *err);
@@ -257,5 +284,6 @@ REPLY(old_runs) REPLY(export)
 #undef WRITE
 #undef REMOVE
 #undef REPLY
+/* clang-format on */
 
 #endif

@@ -76,7 +76,8 @@ static enum status open_project(struct call *c, struct err *err)
     if (!record)
         return not_public(err);
     struct caller *project = arena_alloc(c->arena, sizeof(*project));
-    *project = (struct caller){ .project = (int32_t)row_int(record, RECORD_seq, 0), .project_id = row_text(record, RECORD_name) };
+    *project = (struct caller){ .project = (int32_t)row_int(record, RECORD_seq, 0),
+        .project_id = row_text(record, RECORD_name) };
     c->caller = project;
     llmonitor__ask_target(c, LLMONITOR_WITH_RUN);
     return ST_OK;
@@ -229,7 +230,8 @@ void llmonitor__related_reply(struct call *c, struct reply *r)
     jw_arr(&w);
     llmonitor__write_related(&w, c, root);
     for (size_t i = 0; ask && i < ask->n; i++) {
-        bool self = root->entity == OBSERVATION && str_eq(ask->rows[i].id, root->id) && str_eq(ask->rows[i].scope, root->scope);
+        bool self = root->entity == OBSERVATION && str_eq(ask->rows[i].id, root->id) &&
+                    str_eq(ask->rows[i].scope, root->scope);
         if (!self && (whole || mark[i] == INSIDE))
             llmonitor__write_related(&w, c, &ask->rows[i]);
     }
@@ -334,7 +336,7 @@ void llmonitor__feedback_reply(struct call *c, struct reply *r)
 {
     const struct row *run = llmonitor__target(c, 0);
     const struct ask *alone = &c->asks[LLMONITOR_TARGET_ASKS];
-    const struct row **rows = arena_array(c->arena, alone->n + 1, sizeof(*rows));
+    const struct row **rows = arena_array(c->arena, alone->n + 1, sizeof(struct row *));
     struct jw w = jw_of(&r->body);
     for (size_t i = 0; i < alone->n; i++)
         rows[i] = &alone->rows[i];

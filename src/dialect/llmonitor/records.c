@@ -51,7 +51,8 @@ static bool is_named(const char *const *names, struct str key)
     return false;
 }
 
-struct str llmonitor__patched_body(struct call *c, const struct row *old, struct json patch, const char *const *names)
+struct str llmonitor__patched_body(
+    struct call *c, const struct row *old, struct json patch, const char *const *names)
 {
     struct json body = old ? llmonitor__record_body(c, old) : JSON_NONE, v;
     struct str key;
@@ -75,7 +76,8 @@ struct str llmonitor__patched_body(struct call *c, const struct row *old, struct
     return text;
 }
 
-enum status llmonitor__text_member(struct json body, const char *name, bool needed, struct str *out, struct err *err)
+enum status llmonitor__text_member(
+    struct json body, const char *name, bool needed, struct str *out, struct err *err)
 {
     struct json v = json_key(body, name);
     *out = json_str(v);
@@ -96,7 +98,9 @@ enum status llmonitor__bool_member(struct json body, const char *name, bool none
 enum status llmonitor__body_first(struct call *c, struct err *err)
 {
     struct json body;
-    return c->round == 0 && (c->method == METHOD_POST || c->method == METHOD_PATCH) ? llmonitor__body(c, &body, err) : ST_OK;
+    return c->round == 0 && (c->method == METHOD_POST || c->method == METHOD_PATCH)
+               ? llmonitor__body(c, &body, err)
+               : ST_OK;
 }
 
 enum status llmonitor__need_record(struct call *c, const char *kind, const char *sentence, struct err *err)

@@ -58,7 +58,8 @@ static void write_version(struct jw *w, struct call *c, const struct row *v, con
     jw_kv_bool(w, "isDraft", str_is(row_text(v, RECORD_status), "draft"));
     write_member(w, body, "notes");
     llmonitor__write_time(w, "createdAt", llmonitor__record_time(v));
-    llmonitor__write_time(w, "publishedAt", json_i64(json_key(body, "published_ns"), &published) ? published : TIME_NONE);
+    llmonitor__write_time(
+        w, "publishedAt", json_i64(json_key(body, "published_ns"), &published) ? published : TIME_NONE);
     jw_kv_i64(w, "version", row_int(v, RECORD_seq, 1));
     if (template) {
         jw_key(w, "template");
@@ -71,7 +72,8 @@ static void write_version(struct jw *w, struct call *c, const struct row *v, con
     jw_obj_end(w);
 }
 
-static void write_template(struct jw *w, struct call *c, const struct row *t, const struct row *versions, size_t n)
+static void write_template(
+    struct jw *w, struct call *c, const struct row *t, const struct row *versions, size_t n)
 {
     jw_obj(w);
     write_number(w, "id", t->id);
@@ -254,7 +256,8 @@ struct version_body {
     struct json content, extra;
 };
 
-static enum status read_version(struct json body, bool needed, bool was_draft, struct version_body *out, struct err *err)
+static enum status read_version(
+    struct json body, bool needed, bool was_draft, struct version_body *out, struct err *err)
 {
     struct str notes;
     *out = (struct version_body){ .content = json_key(body, "content"), .extra = json_key(body, "extra") };
@@ -263,7 +266,8 @@ static enum status read_version(struct json body, bool needed, bool was_draft, s
         return err_at(err, ST_UNPROCESSABLE, "content", "must be a string or an array of messages, got %s",
             json_type_name(json_type(out->content)));
     if (json_is_set(out->extra) && !json_is_obj(out->extra))
-        return err_at(err, ST_UNPROCESSABLE, "extra", "must be an object, got %s", json_type_name(json_type(out->extra)));
+        return err_at(err, ST_UNPROCESSABLE, "extra", "must be an object, got %s",
+            json_type_name(json_type(out->extra)));
     enum status st = llmonitor__text_member(body, "notes", false, &notes, err);
     return st == ST_OK ? llmonitor__bool_member(body, "isDraft", was_draft, &out->is_draft, err) : st;
 }
@@ -273,11 +277,13 @@ static struct str with_publication(struct call *c, struct str body, bool is_draf
     if (is_draft)
         return body;
     const char *comma = body.n > 2 ? "," : "";
-    return arena_printf(c->arena, "%.*s%s\"published_ns\":%lld}", (int)(body.n - 1), body.p, comma, (long long)published_ns);
+    return arena_printf(
+        c->arena, "%.*s%s\"published_ns\":%lld}", (int)(body.n - 1), body.p, comma, (long long)published_ns);
 }
 
 /* A version that was published keeps the time of that. */
-static void put_version(struct call *c, struct batch *b, struct str id, const struct row *old, struct json body, bool is_draft)
+static void put_version(
+    struct call *c, struct batch *b, struct str id, const struct row *old, struct json body, bool is_draft)
 {
     int64_t published;
     struct str text = llmonitor__patched_body(c, old, body, version_members);
@@ -290,7 +296,8 @@ static void put_version(struct call *c, struct batch *b, struct str id, const st
     event_set_text(e, RECORD_status, is_draft ? STR("draft") : STR("published"));
 }
 
-static void place_version(struct call *c, struct batch *b, struct str slug, struct str template_id, int64_t version)
+static void place_version(
+    struct call *c, struct batch *b, struct str slug, struct str template_id, int64_t version)
 {
     struct event *e = &b->events[b->n_events - 1];
     event_set_text(e, RECORD_name, slug);
@@ -344,7 +351,8 @@ enum status llmonitor__new_template_write(struct call *c, struct batch *b, struc
     if (st != ST_OK)
         return st;
     if (c->asks[2].n > 0)
-        return err_set(err, ST_CONFLICT, "There is a template with the slug \"%.*s\" already: add a version to it", STR_ARG(slug));
+        return err_set(err, ST_CONFLICT,
+            "There is a template with the slug \"%.*s\" already: add a version to it", STR_ARG(slug));
     struct str id = next_number(c, b, "template", 0), version = next_number(c, b, "template_version", 1);
     struct event *e = llmonitor__put_record(c, b, "template", id);
     event_set_text(e, RECORD_name, slug);
@@ -423,7 +431,8 @@ enum status llmonitor__template_write(struct call *c, struct batch *b, struct er
     event_set_text(e, RECORD_name, slug);
     event_set_text(e, RECORD_status, mode);
     for (size_t i = 0; i < versions->n && slug.p; i++)
-        event_set_text(llmonitor__put_record(c, b, "template_version", versions->rows[i].id), RECORD_name, slug);
+        event_set_text(
+            llmonitor__put_record(c, b, "template_version", versions->rows[i].id), RECORD_name, slug);
     ask_template(c, c->params[0]);
     return ST_OK;
 }

@@ -19,8 +19,9 @@ struct users_state {
     int64_t limit, page;
     size_t users, names, known, deleted, costs; /* questions; SIZE_MAX: not asked */
     bool by_cost;
-    struct entry *entries; size_t n_entries; /* the page */
-    size_t n_others;                         /* names without a row, in all */
+    struct entry *entries;
+    size_t n_entries; /* the page */
+    size_t n_others;  /* names without a row, in all */
 };
 struct entry {
     struct str id;
@@ -54,7 +55,8 @@ static struct ask *ask_costs(struct call *c, struct users_state *s)
     ask->kind = ASK_AGGREGATE;
     ask->group[ask->n_groups++] = GROUP_BY_USER;
     /* As upstream: the dates bound what is added up, and only when all three are given. */
-    if (call_query(c, "timeZone").n > 0 && time_parse_iso(call_query(c, "startDate"), &from) && time_parse_iso(call_query(c, "endDate"), &to)) {
+    if (call_query(c, "timeZone").n > 0 && time_parse_iso(call_query(c, "startDate"), &from) &&
+        time_parse_iso(call_query(c, "endDate"), &to)) {
         struct filter *dates = query_add(c->arena, &ask->query, ON_START, IS_BETWEEN);
         dates->low_ns = from;
         dates->high_ns = to;
@@ -114,7 +116,8 @@ static bool ask_known(struct call *c, struct users_state *s)
 
 /* ---- the page ---- */
 
-static void add_entry(struct call *c, struct users_state *s, size_t *cap, struct str id, const struct row *row)
+static void add_entry(
+    struct call *c, struct users_state *s, size_t *cap, struct str id, const struct row *row)
 {
     s->entries = arena_grow(c->arena, s->entries, cap, s->n_entries + 1, sizeof(*s->entries));
     s->entries[s->n_entries++] = (struct entry){ .id = id, .row = row };
@@ -160,7 +163,8 @@ static void cut_entries(struct users_state *s, size_t skip, size_t n)
 /* The rows are a page already; of the names only what has room behind them stays. */
 static void cut_to_page(struct call *c, struct users_state *s)
 {
-    size_t rows = c->asks[s->users].n, all = (size_t)c->asks[s->users].total, limit = (size_t)s->limit, skip = (size_t)s->page * limit;
+    size_t rows = c->asks[s->users].n, all = (size_t)c->asks[s->users].total, limit = (size_t)s->limit,
+           skip = (size_t)s->page * limit;
     size_t first = rows + (skip > all ? skip - all : 0), room = limit - rows, shown = 0;
     for (; shown < room && first + shown < s->n_entries; shown++)
         s->entries[rows + shown] = s->entries[first + shown];
@@ -215,7 +219,8 @@ static void sort_by_cost(struct call *c, struct users_state *s)
 {
     give_costs(c, s);
     if (s->n_entries > 1)
-        qsort(s->entries, s->n_entries, sizeof(*s->entries), str_is(call_query(c, "sortDirection"), "asc") ? by_cost_up : by_cost_down);
+        qsort(s->entries, s->n_entries, sizeof(*s->entries),
+            str_is(call_query(c, "sortDirection"), "asc") ? by_cost_up : by_cost_down);
     cut_entries(s, (size_t)(s->page * s->limit), (size_t)s->limit);
 }
 
@@ -225,7 +230,10 @@ enum status llmonitor__users_ask(struct call *c, struct err *err)
     (void)err;
     if (!s) {
         c->state = s = arena_alloc(c->arena, sizeof(*s));
-        *s = (struct users_state){ .known = SIZE_MAX, .deleted = SIZE_MAX, .costs = SIZE_MAX, .by_cost = str_is(call_query(c, "sortField"), "cost") };
+        *s = (struct users_state){ .known = SIZE_MAX,
+            .deleted = SIZE_MAX,
+            .costs = SIZE_MAX,
+            .by_cost = str_is(call_query(c, "sortField"), "cost") };
         ask_first(c, s);
         c->again = true;
         return ST_OK;
