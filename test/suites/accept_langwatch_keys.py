@@ -1,9 +1,10 @@
 """langwatch.md 13, lines 9 to 11: keys and carriers; and the order of requests."""
 import base64
 import copy
+import json
 
 from lib import model_langwatch as lwm
-from lib.check import ANY, contains, equal, says, status, true
+from lib.check import ANY, contains, equal, is_text, says, status, true
 from lib.langwatch import span, text
 from lib.suite import ProjectTests
 from lib.waiting import waits
@@ -70,14 +71,55 @@ def validate(p):
     status(p.client.post("/api/auth/validate", {}, {"Authorization": f"Bearer {p.langwatch_key}"}), 401)
 
 
+def as_attributes(values):
+    return [{"key": k, "value": {"stringValue": v}} for k, v in values.items()]
+
+
 @tests("10-otlp-span-reads-back")
 def otlp(p):
     waits("accept/langwatch-10")
+    evaluation = {"name": "judge", "score": 0.5, "span_id": "23456789abcdef0"}  # 15 digits: not padded
+    attributes = {
+        "langwatch.span.type": "llm", "langwatch.input": json.dumps(text("in")), "langwatch.output": json.dumps(
+            text("out")), "metadata": json.dumps({"user_id": "u", "tier": "gold"}), "langwatch.timestamps": "{}"
+    }
+    failed = {
+        "name": "exception", "timeUnixNano": str(T * 10**6), "attributes": as_attributes(
+            {"exception.message": "boom"})
+    }
+    judged = {
+        "name": "langwatch.evaluation.custom", "timeUnixNano": str(T * 10**6), "attributes": as_attributes(
+            {"json_encoded_event": json.dumps(evaluation)})
+    }
+    sent = {
+        "traceId": "0" * 31 + "1", "spanId": "023456789abcdef0", "name": "chat", "startTimeUnixNano": str(
+            T * 10**6), "endTimeUnixNano": str((T + 5) * 10**6), "attributes": as_attributes(attributes),
+        "events": [judged, failed, failed]
+    }
+    p.lw.call("POST", "/api/otel/v1/traces", {"resourceSpans": [{"scopeSpans": [{"spans": [sent]}]}]})
+    got = p.lw.trace("0" * 31 + "1")
+    contains(
+        got, {
+            "input": {"value": "in"}, "output": {"value": "out"}, "metadata": {"user_id": "u", "tier": "gold"},
+            "error": {"message": "boom"}
+        }, "the trace")
+    contains(got["spans"],
+             [{"type": "llm", "input": text("in"), "output": text("out"), "span_id": "023456789abcdef0"}], "the span")
+    contains(got["evaluations"], [{"name": "judge", "score": 0.5, "span_id": "023456789abcdef0"}], "the evaluation")
 
 
 @tests("11-prompt-with-handle-and-messages")
 def prompt(p):
     waits("accept/langwatch-11")
+    messages = [{"role": "user", "content": "Hi {{name}}"}]
+    got = status(p.lw.call("POST", "/api/prompts", {"handle": "greet", "messages": messages}), 200, 201).json
+    contains(got, {"handle": "greet", "messages": messages, "tags": [], "parameters": {}, "model": is_text},
+             "the new prompt")
+    optional = ("temperature", "maxTokens", "responseFormat", "demonstrations", "promptingTechnique", "commitMessage")
+    true(all(got.get(k, "absent") is not None for k in optional), f"a key that is unset is left out: {got}")
+    contains(
+        status(p.lw.call("GET", "/api/prompts/greet"), 200).json, {"handle": "greet", "version": 1},
+        "fetched by handle")
 
 
 @tests("12-order-of-requests-does-not-matter")

@@ -237,6 +237,16 @@ def checklists(p):
 @tests("10-evaluate")
 def evaluate(p):
     waits("accept/llmonitor-10 evaluate")
+    check = {"id": "string", "params": {"fields": "output", "type": "contains", "sensitive": False, "text": "das"}}
+    status(p.lunary.call("POST", "/v1/checklists", {"slug": "c", "type": "evaluation", "data": ["AND", check]}), 200,
+           201)
+    for output, passed in (("Das ist es", True), ("Nichts", False)):
+        body = {"checklist": "c", "input": "Was?", "output": output, "idealOutput": "Das"}
+        got = status(p.lunary.call("POST", "/v1/evaluations/run", body, key=p.public), 200).json
+        contains(got, {"passed": passed, "results": [{"passed": passed, "filterId": "string"}]}, f"output {output!r}")
+    wrong = status(p.lunary.call("POST", "/v1/evaluations/run", {"checklist": "none", "input": "i", "output": "o"}),
+                   400)
+    contains(wrong.json, {"message": "Invalid checklist, is the slug correct?"}, "an unknown checklist")
 
 
 @tests("10-cors")

@@ -32,6 +32,11 @@ def end_first(p):
 @tests("04-end-before-start-counted")
 def end_first_counted(p):
     waits("accept/llmonitor-04 counted")
+    p.lunary.report([end("r", T + 2000, output={"role": "ai", "text": "Hello. How are you?"})])
+    p.lunary.report([start("r", T, name="gpt-4", input=[{"role": "user", "text": "Hello world!"}])])
+    contains(p.lunary.run("r"),
+             {"tokens": {"prompt": 11, "completion": 6}, "cost": lambda c: abs(c - 0.00069) < 1e-9},
+             "counted once both halves are there")
 
 
 @tests("04-child-before-parent-in-every-order")
@@ -170,6 +175,33 @@ def counts(p):
 @tests("06-counted-tokens")
 def counted(p):
     waits("accept/llmonitor-06 counted")
+    user, system = {"role": "user", "text": "Hello world!"}, {"role": "system", "text": "You are an assistant"}
+    answer = {"role": "ai", "text": "Hello. How are you?"}
+    weather = {
+        "name": "get_current_weather", "description": "Get the current weather in a given location", "parameters": {
+            "properties": {
+                "location": {"type": "string", "description": "The city and state, e.g. San Francisco, CA"},
+                "unit": {"type": "string"}
+            }
+        }
+    }
+    cases = [([user], answer, {}, 11, 6), ([system, user], answer, {}, 20, 6),
+             ([system, user, answer], answer, {}, 31, 6), ([{**user, "functionCall": None}], answer, {}, 12, 6),
+             ("Hello world!", "Hello. How are you?", {}, 4, 7),
+             ([user], {"role": "assistant", "content": "Hello. How are you?"}, {}, 11, 14),
+             ([user], answer, {"functions": [weather]}, 62, 6)]
+    for i, (input, output, extra, prompt, completion) in enumerate(cases):
+        for model in ("gpt-4", "gpt-4o"):
+            id = f"{model}-{i}"
+            p.lunary.report([start(id, T, name=model, input=input, extra=extra), end(id, T + 2000, output=output)])
+            contains(p.lunary.run(id), {"tokens": {"prompt": prompt, "completion": completion}}, f"{model}: {input}")
+    for usage, want in (({"prompt": 5,
+                          "completion": 9}, (5, 9)), ({"prompt": 5}, (5, 6)), ({"completion": 9}, (11, 9))):
+        id = f"given-{want}"
+        p.lunary.report(
+            [start(id, T, name="gpt-4", input=[user]),
+             end(id, T + 2000, output=answer, tokensUsage=usage)])
+        contains(p.lunary.run(id), {"tokens": {"prompt": want[0], "completion": want[1]}}, f"sent {usage}")
 
 
 @tests("09-run-ids")

@@ -391,6 +391,7 @@ def newer(e):
 @commands("upgrade")
 def upgrade(e):
     waits("cli/upgrade")
+    raise Failure("there is no old data folder in test/data to upgrade from yet")
 
 
 def tests(environment):

@@ -4,7 +4,6 @@ import shutil
 import subprocess
 
 from lib.suite import Failure, Skip
-from lib.waiting import waits
 
 HELPERS = {"helper.mjs", "openai_stub.mjs"}
 
@@ -67,4 +66,3 @@ def tests(environment):
     for program in sorted(os.listdir(folder)):
         if program.endswith(".mjs") and program not in HELPERS:
             yield f"sdk/{program[:-len('.mjs')]}", lambda e, program=program: run(e, packages, program)
-    yield "sdk/evaluate", lambda e: waits("sdk/evaluate")

@@ -54,7 +54,8 @@ static void close_shelf(struct shelf *h)
 static int set_up(void **state)
 {
     struct shelf *h = mem_alloc(sizeof(*h));
-    *h = (struct shelf){ .dir = folder_new(), .o = { .block = 2000, .limit = 1 << 20, .cache = 16384, .level = 1 } };
+    *h = (struct shelf){ .dir = folder_new(),
+        .o = { .block = 2000, .limit = 1 << 20, .cache = 16384, .level = 1 } };
     char *segments = folder_file(h->dir, "segments");
     assert_int_equal(mkdir(segments, 0700), 0);
     mem_free(segments);
@@ -405,7 +406,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(flipped_bits_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(full_files_are_sealed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failed_sync_abandons_the_file, set_up_faults, tear_down_faults),
-        cmocka_unit_test_setup_teardown(failed_writes_lose_only_their_commit, set_up_faults, tear_down_faults),
+        cmocka_unit_test_setup_teardown(
+            failed_writes_lose_only_their_commit, set_up_faults, tear_down_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,8 +68,8 @@ static enum status copy_database(const struct copying *k, const char *name, stru
     return st;
 }
 
-static enum status copy_segment(const struct copying *k, const struct segment_fact *f, const struct segment_tail *tail, int *linked,
-    struct err *err)
+static enum status copy_segment(const struct copying *k, const struct segment_fact *f,
+    const struct segment_tail *tail, int *linked, struct err *err)
 {
     char from[PATH_MAX], to[PATH_MAX];
     bool link;
@@ -144,7 +144,8 @@ enum status store_restore(const char *from, const char *dir, sayer *say_line, vo
 {
     char beside[PATH_MAX], parent[PATH_MAX];
     if (!folder__is_empty(dir))
-        return err_set(err, ST_CONFLICT, "%s is not empty; a restore never overwrites. Move it away, or give another folder", dir);
+        return err_set(err, ST_CONFLICT,
+            "%s is not empty; a restore never overwrites. Move it away, or give another folder", dir);
     size_t n = strlen(dir);
     while (n > 1 && dir[n - 1] == '/')
         n--;

@@ -43,7 +43,8 @@ void blocks__free(struct blocks *c)
 
 static struct block **slot_of(struct blocks *c, int64_t segment, int64_t offset)
 {
-    uint64_t h = ((uint64_t)segment * UINT64_C(0x9E3779B97F4A7C15)) ^ ((uint64_t)offset * UINT64_C(0xC2B2AE3D27D4EB4F));
+    uint64_t h = ((uint64_t)segment * UINT64_C(0x9E3779B97F4A7C15)) ^
+                 ((uint64_t)offset * UINT64_C(0xC2B2AE3D27D4EB4F));
     return &c->slots[(h ^ h >> 32) % SLOTS];
 }
 

@@ -109,7 +109,8 @@ static void check_segments(struct check *k, const struct head *head)
         segment_path(k->d.dir, s->fact.number, path, sizeof(path));
         if (bytes > 0 && segment_verify(path, s->fact.number, bytes, note_block, s, &err) != ST_OK)
             FAULT(k, "%s", err.text);
-        say(k, "segment %lld: %lld records in %lld bytes", (long long)s->fact.number, (long long)s->records, (long long)bytes);
+        say(k, "segment %lld: %lld records in %lld bytes", (long long)s->fact.number, (long long)s->records,
+            (long long)bytes);
     }
 }
 
@@ -121,8 +122,8 @@ static void check_pointer(struct check *k, const struct row *r, int64_t pointer)
             s = &k->shelves[i];
     size_t at = (size_t)((pointer & 0xFFFFFFFF) - 1);
     if (!s || at >= s->n || !(s->there[at / 8] >> (at % 8) & 1))
-        FAULT(k, "%s %.*s points at record %zu of segment %lld, which is not there", entity_name(r->entity), STR_ARG(r->id), at,
-            (long long)(pointer >> 32));
+        FAULT(k, "%s %.*s points at record %zu of segment %lld, which is not there", entity_name(r->entity),
+            STR_ARG(r->id), at, (long long)(pointer >> 32));
     else
         s->used[at / 8] |= (uint8_t)(1U << (at % 8));
 }
@@ -163,8 +164,8 @@ static void check_row(struct check *k, const struct row *r)
     check_state(k, r);
     if (!r->derived)
         return;
-    const struct value *values[] = { &r->derived->input, &r->derived->output, &r->derived->input_guess, &r->derived->output_guess,
-        &r->derived->metadata };
+    const struct value *values[] = { &r->derived->input, &r->derived->output, &r->derived->input_guess,
+        &r->derived->output_guess, &r->derived->metadata };
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
         if (values[i]->kind == V_REF)
             check_pointer(k, r, values[i]->i);
@@ -198,11 +199,14 @@ static enum status check_table(struct check *k, enum entity e, struct err *err)
 }
 
 /* Each line must count nothing. */
-static const struct { const char *text, *what; } agreements[] = {
+static const struct {
+    const char *text, *what;
+} agreements[] = {
     { "SELECT count(*) FROM observation o WHERE NOT EXISTS(SELECT 1 FROM trace t JOIN observation_at a ON a.project = t.project AND"
       " a.start_ns = coalesce(o.start_ns, -9223372036854775808) AND a.trace_no = o.trace_no AND a.id = o.id WHERE t.no = o.trace_no)",
         "observations are missing in the list by start" },
-    { "SELECT (SELECT count(*) FROM observation_at) > (SELECT count(*) FROM observation)", "the list by start names observations that are not there" },
+    { "SELECT (SELECT count(*) FROM observation_at) > (SELECT count(*) FROM observation)",
+        "the list by start names observations that are not there" },
     { "SELECT count(*) FROM trace t WHERE t.created_ns IS NOT NULL AND NOT EXISTS(SELECT 1 FROM trace_at a WHERE a.project = t.project AND"
       " a.start_ns = coalesce(t.start_ns, -9223372036854775808) AND a.no = t.no)",
         "traces are missing in the list by start" },
@@ -266,21 +270,27 @@ static enum status verdict(struct check *k, enum status st, struct err *err)
         return st;
     if (st != ST_OK)
         say(k, "fault: %s", err->text);
-    say(k, "%lld rows; %lld payload records that no row points at (left by failed commits, merges and deletes)", (long long)k->rows,
-        (long long)count_orphans(k));
+    say(k,
+        "%lld rows; %lld payload records that no row points at (left by failed commits, merges and deletes)",
+        (long long)k->rows, (long long)count_orphans(k));
     if (k->faults == 0)
         return ST_OK;
-    return err_set(err, ST_CORRUPT, "%lld faults were found; restore the last backup, or keep a copy of the folder and ask for help",
+    return err_set(err, ST_CORRUPT,
+        "%lld faults were found; restore the last backup, or keep a copy of the folder and ask for help",
         (long long)k->faults);
 }
 
-enum status store_check(const char *dir, void (*say_line)(void *ctx, const char *line), void *ctx, struct err *err)
+enum status store_check(
+    const char *dir, void (*say_line)(void *ctx, const char *line), void *ctx, struct err *err)
 {
-    struct check k = { .say = say_line, .ctx = ctx, .d = { .dir = mem_strdup(dir), .path = folder__path(dir, "tracewell.db"), .lock_fd = -1 } };
+    struct check k = { .say = say_line,
+        .ctx = ctx,
+        .d = { .dir = mem_strdup(dir), .path = folder__path(dir, "tracewell.db"), .lock_fd = -1 } };
     k.a = arena_new();
     enum status st = ST_OK;
     if (!folder__has(dir, "tracewell.db"))
-        st = err_set(err, ST_NOT_FOUND, "%s holds no tracewell.db; give the data folder of a server, or a backup", dir);
+        st = err_set(err, ST_NOT_FOUND,
+            "%s holds no tracewell.db; give the data folder of a server, or a backup", dir);
     if (st == ST_OK)
         st = folder__lock(dir, &k.d.lock_fd, err);
     if (st == ST_OK)

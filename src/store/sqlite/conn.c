@@ -38,8 +38,10 @@ enum status conn__failed(struct conn *c, int rc, struct err *err)
 {
     enum status st = status_of(rc);
     if (st == ST_BUSY)
-        return err_set(err, ST_BUSY, "the read took longer than store_read_time allows; ask for a shorter time range or with fewer filters");
-    return err_set(err, st, "the database failed: %s (SQLite code %d)", c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc), rc);
+        return err_set(err, ST_BUSY,
+            "the read took longer than store_read_time allows; ask for a shorter time range or with fewer filters");
+    return err_set(err, st, "the database failed: %s (SQLite code %d)",
+        c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc), rc);
 }
 
 /* ---- functions of our own ------------------------------------------------------------------------------------------- */
@@ -89,9 +91,12 @@ static enum status set_up(struct conn *c, bool writes, struct err *err)
     sqlite3_extended_result_codes(c->db, 1);
     sqlite3_busy_timeout(c->db, 5000);
     sqlite3_progress_handler(c->db, 2000, over_time, c);
-    int rc = sqlite3_create_function(c->db, "spell", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_spell, NULL, NULL);
+    int rc = sqlite3_create_function(
+        c->db, "spell", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_spell, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_create_function(c->db, "word", 1, SQLITE_UTF8, c, sql_word, NULL, NULL);
+    if (rc == SQLITE_OK && writes)
+        rc = feed__install(c->db, &c->d->feed);
     if (rc != SQLITE_OK)
         return conn__failed(c, rc, err);
     int64_t kib = writes ? c->d->o.store_cache / 1024 : 2048;
@@ -106,7 +111,8 @@ enum status conn__open(struct sqlite *d, const char *path, bool writes, struct c
 {
     *c = (struct conn){ .d = d };
     buf_init(&c->trace_id, 0);
-    int flags = SQLITE_OPEN_NOMUTEX | (writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE);
+    int flags =
+        SQLITE_OPEN_NOMUTEX | (writes ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE);
     int rc = sqlite3_open_v2(path, &c->db, flags, NULL);
     enum status st = rc == SQLITE_OK ? set_up(c, writes, err) : conn__failed(c, rc, err);
     if (st == ST_OK && !writes)
@@ -137,7 +143,7 @@ void conn__forget(struct conn *c)
 
 static void put_text(enum entity e, struct buf *out)
 {
-    buf_printf(out, "%s INTO %s(", e == TRACE ? "INSERT" : "INSERT OR REPLACE", tables[e].name);
+    buf_printf(out, "%s INTO %s(", e <= OBSERVATION ? "INSERT" : "INSERT OR REPLACE", tables[e].name);
     tables__columns(e, out);
     buf_add_cstr(out, ") VALUES(");
     for (int i = 0; i < tables__count(e); i++)
@@ -145,17 +151,68 @@ static void put_text(enum entity e, struct buf *out)
     buf_add_char(out, ')');
 }
 
-/* A trace keeps its number and its key, so that the index by key is not touched when it changes. */
-static void put_trace_text(struct buf *out)
+/* A row keeps its key, so that no index by key is touched when it changes. */
+static void put_or_change_text(enum entity e, struct buf *out)
 {
-    put_text(TRACE, out);
-    buf_add_cstr(out, " ON CONFLICT(no) DO UPDATE SET identity = excluded.identity");
-    for (unsigned i = 0; i < tables[TRACE].n_kept; i++) {
-        const char *field = tables__column(TRACE, tables[TRACE].kept[i])->field;
+    put_text(e, out);
+    buf_printf(out, " ON CONFLICT(%s) DO UPDATE SET identity = excluded.identity",
+        e == TRACE ? "no" : tables[e].keys);
+    for (unsigned i = 0; i < tables[e].n_kept; i++) {
+        const char *field = tables__column(e, tables[e].kept[i])->field;
         buf_printf(out, ", %s = excluded.%s", field, field);
     }
-    buf_add_cstr(out, ", created_ns = excluded.created_ns, updated_by = excluded.updated_by, packed = excluded.packed, "
-                      "fold = excluded.fold, derived = excluded.derived");
+    buf_add_cstr(out,
+        ", created_ns = excluded.created_ns, updated_by = excluded.updated_by, packed = excluded.packed, fold = excluded.fold");
+    if (e == TRACE)
+        buf_add_cstr(out, ", derived = excluded.derived");
+}
+
+/* The number of a kept column in values__of(). */
+static unsigned fed(enum entity e, unsigned column)
+{
+    unsigned i = 0;
+    while (tables[e].kept[i] != column)
+        i++;
+    return tables[e].n_keys + 1U + i;
+}
+
+/* From the table `feed`, which shows values__of() many rows, in the order of their keys. */
+static void feed_text(unsigned which, struct buf *out)
+{
+    enum entity e = which <= STMT_FEED_TRACE_AT ? TRACE : OBSERVATION;
+    unsigned project = (unsigned)tables__count(OBSERVATION), start = fed(e, tables[e].base);
+    switch (which) {
+    case STMT_FEED_TRACE:
+    case STMT_FEED_OBSERVATION:
+        buf_printf(out, "INSERT OR FAIL INTO %s(", tables[e].name);
+        tables__columns(e, out);
+        for (int i = 0; i < tables__count(e); i++)
+            buf_printf(out, "%sc%d", i ? ", " : ") SELECT ", i);
+        buf_add_cstr(out, " FROM feed");
+        break;
+    case STMT_FEED_TRACE_AT:
+        buf_printf(out,
+            "INSERT OR IGNORE INTO trace_at(project, start_ns, no) SELECT c1, coalesce(c%u, -9223372036854775808), c0 FROM feed"
+            " WHERE c%d IS NOT NULL",
+            start, tables__count(TRACE) - 5);
+        break;
+    case STMT_FEED_OBSERVATION_AT:
+        buf_printf(out,
+            "INSERT OR IGNORE INTO observation_at(project, start_ns, trace_no, id) SELECT c%u,"
+            " coalesce(c%u, -9223372036854775808), c0, c1 FROM feed",
+            project, start);
+        break;
+    case STMT_FEED_BARE:
+        buf_printf(out,
+            "INSERT OR IGNORE INTO bare(project, id, trace_no) SELECT c%u, c1, c0 FROM feed WHERE c2 <> %d",
+            project, IDENTITY_SCOPED);
+        break;
+    default:
+        buf_printf(out,
+            "INSERT OR IGNORE INTO child(project, parent, trace_no, id) SELECT c%u, c%u, c0, c1 FROM feed WHERE c2 = %d AND"
+            " c%u IS NOT NULL",
+            project, fed(e, OBSERVATION_parent_id), IDENTITY_TREE, fed(e, OBSERVATION_parent_id));
+    }
 }
 
 /* "WHERE a = ?1 AND b = ?2" of the first n key columns */
@@ -172,8 +229,8 @@ static void entity_text(unsigned which, struct buf *out)
     unsigned keys = e == TRACE ? 1 : tables[e].n_keys;
     unsigned base = which - (unsigned)e;
     if (base == STMT_PUT) {
-        if (e == TRACE)
-            put_trace_text(out);
+        if (e <= OBSERVATION)
+            put_or_change_text(e, out);
         else
             put_text(e, out);
         return;
@@ -199,6 +256,8 @@ static enum status prepare(struct conn *c, unsigned which, sqlite3_stmt **s, str
     buf_init(&text, 0);
     if (which > STMT_BEFORE_FIXED)
         buf_add_cstr(&text, fixed_text[which - STMT_BEFORE_FIXED - 1]);
+    else if (which >= STMT_FEED_TRACE)
+        feed_text(which, &text);
     else
         entity_text(which, &text);
     enum status st = conn__prepare(c, buf_str(&text), s, err);

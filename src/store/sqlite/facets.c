@@ -9,7 +9,6 @@
 #include "store/sqlite/sqlite_priv.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/hash.h"
 #include "base/json.h"
@@ -17,91 +16,160 @@
 
 #define EPOCH_SHIFT 16
 
-static int64_t facet_hash(int32_t project, enum facet f, struct str value)
+/* Changes that are not in the table yet, in order of their making. */
+struct facet_note {
+    int64_t hash, no;
+    size_t seq;
+    bool add;
+};
+
+struct facet_notes {
+    struct facet_note *items;
+    size_t n, cap;
+};
+
+int64_t facets__hash(int32_t project, enum facet f, struct str value)
 {
     uint64_t h = hash64_more((uint64_t)(uint32_t)project << 8 | (uint64_t)f, value);
     return (int64_t)(h >> 16);
 }
 
-static enum status run_facet(struct conn *c, unsigned which, int32_t project, enum facet f, struct str value, int64_t no, struct err *err)
+/* ---- what a trace shows --------------------------------------------------------------------------------------------- */
+
+struct hashes {
+    struct arena *a;
+    int64_t *items;
+    size_t n, cap;
+};
+
+static void add_hash(struct hashes *h, int32_t project, enum facet f, struct str value)
 {
-    sqlite3_stmt *s;
-    enum status st = conn__take(c, which, &s, err);
-    if (st != ST_OK)
-        return st;
-    sqlite3_bind_int64(s, 1, no >> EPOCH_SHIFT);
-    sqlite3_bind_int64(s, 2, facet_hash(project, f, value));
-    sqlite3_bind_int64(s, 3, no);
-    return conn__run(c, which, s, err);
+    if (value.n == 0)
+        return;
+    h->items = arena_grow(h->a, h->items, &h->cap, h->n + 1, sizeof(*h->items));
+    h->items[h->n++] = facets__hash(project, f, value);
 }
 
-static enum status move(struct conn *c, int32_t project, enum facet f, struct str from, struct str to, int64_t no, struct err *err)
-{
-    enum status st = ST_OK;
-    if (str_eq(from, to))
-        return ST_OK;
-    if (from.n)
-        st = run_facet(c, STMT_FACET_DROP, project, f, from, no, err);
-    if (st == ST_OK && to.n)
-        st = run_facet(c, STMT_FACET_ADD, project, f, to, no, err);
-    return st;
-}
-
-static enum status each_tag(struct conn *c, unsigned which, struct arena *a, const struct row *r, struct str tags, int64_t no, struct err *err)
+static void add_tags(struct hashes *h, const struct row *r)
 {
     struct json list, tag;
-    enum status st = ST_OK;
-    if (tags.n <= 2 || json_parse(a, tags, 0, &list, NULL) != ST_OK)
-        return ST_OK;
-    for (struct json_iter it = json_iter(list); st == ST_OK && json_next(&it, NULL, &tag);)
+    struct str tags = trace_tags(h->a, r);
+    if (tags.n <= 2 || json_parse(h->a, tags, 0, &list, NULL) != ST_OK)
+        return;
+    for (struct json_iter it = json_iter(list); json_next(&it, NULL, &tag);)
         if (json_is_str(tag))
-            st = run_facet(c, which, r->project, FACET_TAG, json_str(tag), no, err);
-    return st;
+            add_hash(h, r->project, FACET_TAG, json_str(tag));
 }
 
-static enum status put_tags(struct conn *c, const struct row *r, const struct row *old, int64_t no, struct err *err)
+void facets__hashes(const struct row *r, struct arena *a, int64_t **hashes, size_t *n)
 {
-    struct arena *a = arena_new();
-    struct str from = old ? trace_tags(a, old) : STR_NONE, to = r ? trace_tags(a, r) : STR_NONE;
-    enum status st = ST_OK;
-    if (!str_eq(from, to)) {
-        if (old)
-            st = each_tag(c, STMT_FACET_DROP, a, old, from, no, err);
-        if (st == ST_OK && r)
-            st = each_tag(c, STMT_FACET_ADD, a, r, to, no, err);
+    struct hashes h = { .a = a };
+    add_hash(&h, r->project, FACET_USER, trace_user_id(r));
+    add_hash(&h, r->project, FACET_SESSION, trace_session_id(r));
+    add_hash(&h, r->project, FACET_NAME, trace_name(r));
+    add_tags(&h, r);
+    *hashes = h.items;
+    *n = h.n;
+}
+
+/* ---- changes -------------------------------------------------------------------------------------------------------- */
+
+void facets__note(struct sqlite *d, int64_t hash, int64_t no, bool add)
+{
+    if (!d->facets)
+        d->facets = mem_alloc(sizeof(*d->facets));
+    struct facet_notes *f = d->facets;
+    if (f->n == f->cap) {
+        f->cap = f->cap ? f->cap * 2 : 256;
+        f->items = mem_resize(f->items, f->cap * sizeof(*f->items));
     }
+    f->items[f->n] = (struct facet_note){ hash, no, f->n, add };
+    f->n++;
+}
+
+void facets__note_old(struct sqlite *d, const struct row *old, int64_t no)
+{
+    int64_t *hashes;
+    size_t n;
+    struct arena *a = arena_new();
+    facets__hashes(old, a, &hashes, &n);
+    for (size_t i = 0; i < n; i++)
+        facets__note(d, hashes[i], no, false);
     arena_free(a);
+}
+
+void facets__clear(struct sqlite *d)
+{
+    if (d->facets)
+        d->facets->n = 0;
+}
+
+void facets__free(struct sqlite *d)
+{
+    if (d->facets)
+        mem_free(d->facets->items);
+    mem_free(d->facets);
+}
+
+static int by_place(const void *x, const void *y)
+{
+    const struct facet_note *a = x, *b = y;
+    if (a->no >> EPOCH_SHIFT != b->no >> EPOCH_SHIFT)
+        return a->no >> EPOCH_SHIFT < b->no >> EPOCH_SHIFT ? -1 : 1;
+    if (a->hash != b->hash)
+        return a->hash < b->hash ? -1 : 1;
+    if (a->no != b->no)
+        return a->no < b->no ? -1 : 1;
+    return a->seq < b->seq ? -1 : 1;
+}
+
+static enum status drop_facet(struct conn *c, const struct facet_note *f, struct err *err)
+{
+    sqlite3_stmt *s;
+    enum status st = conn__take(c, STMT_FACET_DROP, &s, err);
+    if (st != ST_OK)
+        return st;
+    sqlite3_bind_int64(s, 1, f->no >> EPOCH_SHIFT);
+    sqlite3_bind_int64(s, 2, f->hash);
+    sqlite3_bind_int64(s, 3, f->no);
+    return conn__run(c, STMT_FACET_DROP, s, err);
+}
+
+/* Of several changes of one facet the last counts; dropped and added again is no change. */
+enum status facets__flush(struct conn *c, struct err *err)
+{
+    struct facet_notes *f = c->d->facets;
+    if (!f || f->n == 0)
+        return ST_OK;
+    struct arena *a = arena_new();
+    struct bound **rows = arena_array(a, f->n, sizeof(struct bound *));
+    struct bound *values = arena_array(a, f->n * 3, sizeof(*values));
+    size_t n = 0;
+    enum status st = ST_OK;
+    qsort(f->items, f->n, sizeof(*f->items), by_place);
+    for (size_t i = 0, from = 0; i < f->n && st == ST_OK; i++) {
+        const struct facet_note *last = &f->items[i];
+        if (i + 1 < f->n && f->items[i + 1].hash == last->hash && f->items[i + 1].no == last->no)
+            continue;
+        if (!last->add) {
+            st = drop_facet(c, last, err);
+        } else if (f->items[from].add) {
+            struct bound *v = &values[3 * n];
+            v[0] = bound_int(last->no >> EPOCH_SHIFT);
+            v[1] = bound_int(last->hash);
+            v[2] = bound_int(last->no);
+            rows[n++] = v;
+        }
+        from = i + 1;
+    }
+    if (st == ST_OK)
+        st = feed__run(c, STMT_FACET_FEED, rows, n, err);
+    arena_free(a);
+    f->n = 0;
     return st;
 }
 
-enum status facets__put_trace(struct conn *c, const struct row *r, const struct row *old, int64_t no, struct err *err)
-{
-    enum status st = move(c, r->project, FACET_USER, old ? trace_user_id(old) : STR_NONE, trace_user_id(r), no, err);
-    if (st == ST_OK)
-        st = move(c, r->project, FACET_SESSION, old ? trace_session_id(old) : STR_NONE, trace_session_id(r), no, err);
-    if (st == ST_OK)
-        st = move(c, r->project, FACET_NAME, old ? trace_name(old) : STR_NONE, trace_name(r), no, err);
-    return st == ST_OK ? put_tags(c, r, old, no, err) : st;
-}
-
-enum status facets__delete_trace(struct conn *c, const struct row *r, int64_t no, struct err *err)
-{
-    enum status st = move(c, r->project, FACET_USER, trace_user_id(r), STR_NONE, no, err);
-    if (st == ST_OK)
-        st = move(c, r->project, FACET_SESSION, trace_session_id(r), STR_NONE, no, err);
-    if (st == ST_OK)
-        st = move(c, r->project, FACET_NAME, trace_name(r), STR_NONE, no, err);
-    return st == ST_OK ? put_tags(c, NULL, r, no, err) : st;
-}
-
-/* Other observations of the trace may have the old model, so it stays. */
-enum status facets__put_model(struct conn *c, const struct row *r, const struct row *old, int64_t no, struct err *err)
-{
-    struct str model = row_text(r, OBSERVATION_model);
-    if (!model.n || (old && str_eq(model, row_text(old, OBSERVATION_model))))
-        return ST_OK;
-    return run_facet(c, STMT_FACET_ADD, r->project, FACET_MODEL, model, no, err);
-}
+/* ---- looking up ----------------------------------------------------------------------------------------------------- */
 
 static int by_number(const void *x, const void *y)
 {
@@ -120,8 +188,8 @@ static size_t unique(int64_t *numbers, size_t n)
     return kept;
 }
 
-enum status facets__find(struct conn *c, int32_t project, enum facet f, const struct str *values, size_t n_values, size_t limit,
-    int64_t **numbers, size_t *n, struct err *err)
+enum status facets__find(struct conn *c, int32_t project, enum facet f, const struct str *values,
+    size_t n_values, size_t limit, int64_t **numbers, size_t *n, struct err *err)
 {
     sqlite3_stmt *s;
     size_t cap = 0;
@@ -132,7 +200,7 @@ enum status facets__find(struct conn *c, int32_t project, enum facet f, const st
     if (st != ST_OK)
         return st;
     for (size_t i = 0; i < n_values && *n <= limit && st == ST_OK; i++) {
-        sqlite3_bind_int64(s, 1, facet_hash(project, f, values[i]));
+        sqlite3_bind_int64(s, 1, facets__hash(project, f, values[i]));
         while (*n <= limit && (st = conn__step(c, s, &row, err)) == ST_OK && row) {
             if (*n == cap) {
                 cap = cap ? cap * 2 : 64;

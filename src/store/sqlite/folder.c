@@ -38,7 +38,8 @@ static enum status make_one(const char *path, struct err *err)
         struct stat st;
         if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
             return ST_OK;
-        return err_set(err, ST_IO, "cannot make the data folder %s: %s", path, strerror(errno == EEXIST ? ENOTDIR : errno));
+        return err_set(err, ST_IO, "cannot make the data folder %s: %s", path,
+            strerror(errno == EEXIST ? ENOTDIR : errno));
     }
     snprintf(parent, sizeof(parent), "%s", path);
     char *slash = strrchr(parent, '/');
@@ -86,11 +87,13 @@ enum status folder__lock(const char *dir, int *fd, struct err *err)
         if (why != EWOULDBLOCK)
             return err_set(err, ST_IO, "cannot lock %s/lock: %s", dir, strerror(why));
         return err_set(err, ST_CONFLICT,
-            "the data folder %s is in use by process %ld. Stop that server first, or give this one a folder of its own with --data.", dir, pid);
+            "the data folder %s is in use by process %ld. Stop that server first, or give this one a folder of its own with --data.",
+            dir, pid);
     }
     char pid[24];
     int n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-    if (ftruncate(*fd, 0) != 0 || pwrite(*fd, pid, (size_t)n, 0) != n) /* only the sentence of others needs it */
+    if (ftruncate(*fd, 0) != 0 ||
+        pwrite(*fd, pid, (size_t)n, 0) != n) /* only the sentence of others needs it */
         return ST_OK;
     return ST_OK;
 }

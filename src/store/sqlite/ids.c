@@ -35,8 +35,9 @@ static char *hex(char *to, const uint8_t *p, size_t n)
 /* 8-4-4-4-12 */
 static bool unuuid(const char *p, uint8_t *out)
 {
-    return p[8] == '-' && p[13] == '-' && p[18] == '-' && p[23] == '-' && unhex(p, 8, out) && unhex(p + 9, 4, out + 4) &&
-           unhex(p + 14, 4, out + 6) && unhex(p + 19, 4, out + 8) && unhex(p + 24, 12, out + 10);
+    return p[8] == '-' && p[13] == '-' && p[18] == '-' && p[23] == '-' && unhex(p, 8, out) &&
+           unhex(p + 9, 4, out + 4) && unhex(p + 14, 4, out + 6) && unhex(p + 19, 4, out + 8) &&
+           unhex(p + 24, 12, out + 10);
 }
 
 void ids__pack(struct str id, struct packed_id *out)

@@ -11,8 +11,8 @@
 
 #include "base/mem.h"
 
-
-static enum status run_link(struct conn *c, unsigned which, const struct row *r, struct str key, int64_t no, struct err *err)
+static enum status run_link(
+    struct conn *c, unsigned which, const struct row *r, struct str key, int64_t no, struct err *err)
 {
     sqlite3_stmt *s;
     enum status st = conn__take(c, which, &s, err);
@@ -41,8 +41,8 @@ static struct str child_key(const struct row *r)
 }
 
 /* From the old key to the new one, where they differ; absent: none. */
-static enum status move_link(struct conn *c, unsigned drop, unsigned add, struct str from, struct str to, const struct row *r,
-    int64_t no, struct err *err)
+static enum status move_link(struct conn *c, unsigned drop, unsigned add, struct str from, struct str to,
+    const struct row *r, int64_t no, struct err *err)
 {
     enum status st = ST_OK;
     if (from.p && to.p && str_eq(from, to))
@@ -54,7 +54,8 @@ static enum status move_link(struct conn *c, unsigned drop, unsigned add, struct
     return st;
 }
 
-enum status links__put(struct conn *c, const struct row *r, const struct row *old, int64_t trace_no, struct err *err)
+enum status links__put(
+    struct conn *c, const struct row *r, const struct row *old, int64_t trace_no, struct err *err)
 {
     enum status st = ST_OK;
     if (!old || row_time(old, OBSERVATION_start_ns) != row_time(r, OBSERVATION_start_ns)) {
@@ -67,7 +68,11 @@ enum status links__put(struct conn *c, const struct row *r, const struct row *ol
         st = move_link(c, STMT_BARE_DROP, STMT_BARE_ADD, bare_key(old), bare_key(r), r, trace_no, err);
     if (st == ST_OK)
         st = move_link(c, STMT_CHILD_DROP, STMT_CHILD_ADD, child_key(old), child_key(r), r, trace_no, err);
-    return st == ST_OK ? facets__put_model(c, r, old, trace_no, err) : st;
+    /* The old model stays: other observations of the trace may have it. */
+    struct str model = row_text(r, OBSERVATION_model);
+    if (model.n && (!old || !str_eq(model, row_text(old, OBSERVATION_model))))
+        facets__note(c->d, facets__hash(r->project, FACET_MODEL, model), trace_no, true);
+    return st;
 }
 
 enum status links__delete(struct conn *c, const struct row *r, int64_t trace_no, struct err *err)
@@ -75,7 +80,9 @@ enum status links__delete(struct conn *c, const struct row *r, int64_t trace_no,
     enum status st = run_link(c, STMT_OBSERVATION_AT_DROP, r, STR_NONE, trace_no, err);
     if (st == ST_OK)
         st = move_link(c, STMT_BARE_DROP, STMT_BARE_ADD, bare_key(r), STR_NONE, r, trace_no, err);
-    return st == ST_OK ? move_link(c, STMT_CHILD_DROP, STMT_CHILD_ADD, child_key(r), STR_NONE, r, trace_no, err) : st;
+    return st == ST_OK
+               ? move_link(c, STMT_CHILD_DROP, STMT_CHILD_ADD, child_key(r), STR_NONE, r, trace_no, err)
+               : st;
 }
 
 /* ---- scans: keys first, then each row ------------------------------------------------------------------------------- */
@@ -91,8 +98,8 @@ void links__key(struct arena *a, enum entity e, sqlite3_stmt *s, struct row_key 
         k->id = ids__column(a, s, 1);
 }
 
-enum status links__row(struct conn *c, struct arena *a, int32_t project, enum entity e, const struct row_key *k, struct row **r,
-    struct err *err)
+enum status links__row(struct conn *c, struct arena *a, int32_t project, enum entity e,
+    const struct row_key *k, struct row **r, struct err *err)
 {
     if (e == TRACE)
         return rows__get_trace(c, a, k->trace_no, r, err);
@@ -101,8 +108,8 @@ enum status links__row(struct conn *c, struct arena *a, int32_t project, enum en
     return rows__get(c, a, project, e, k->scope, k->id, r, err);
 }
 
-enum status links__gather(struct conn *c, struct arena *a, enum entity e, sqlite3_stmt *s, struct row_key **keys, size_t *n,
-    struct err *err)
+enum status links__gather(struct conn *c, struct arena *a, enum entity e, sqlite3_stmt *s,
+    struct row_key **keys, size_t *n, struct err *err)
 {
     bool row;
     size_t cap = 0;
@@ -116,8 +123,8 @@ enum status links__gather(struct conn *c, struct arena *a, enum entity e, sqlite
     return st;
 }
 
-enum status links__visit(struct conn *c, struct arena *a, int32_t project, enum entity e, const struct row_key *keys, size_t n,
-    row_visitor *visit, void *ctx, struct err *err)
+enum status links__visit(struct conn *c, struct arena *a, int32_t project, enum entity e,
+    const struct row_key *keys, size_t n, row_visitor *visit, void *ctx, struct err *err)
 {
     enum status st = ST_OK;
     for (size_t i = 0; i < n && st == ST_OK; i++) {
@@ -129,8 +136,8 @@ enum status links__visit(struct conn *c, struct arena *a, int32_t project, enum 
     return st;
 }
 
-static enum status scan(struct conn *c, struct arena *a, unsigned which, int32_t project, enum entity e, struct str value, bool plain,
-    row_visitor *visit, void *ctx, struct err *err)
+static enum status scan(struct conn *c, struct arena *a, unsigned which, int32_t project, enum entity e,
+    struct str value, bool plain, row_visitor *visit, void *ctx, struct err *err)
 {
     sqlite3_stmt *s;
     struct row_key *keys;
@@ -152,30 +159,48 @@ static enum status scan(struct conn *c, struct arena *a, unsigned which, int32_t
     return st;
 }
 
-enum status links__bare(struct conn *c, struct arena *a, int32_t project, struct str id, row_visitor *visit, void *ctx, struct err *err)
+/* What SQLite has not got yet comes from fresh.c. */
+enum status links__bare(struct conn *c, struct arena *a, int32_t project, struct str id, row_visitor *visit,
+    void *ctx, struct err *err)
 {
-    return scan(c, a, STMT_BARE_FIND, project, OBSERVATION, id, false, visit, ctx, err);
+    struct row **fresh = NULL;
+    size_t n = 0;
+    enum status st = c == &c->d->writer ? fresh__bare(c, a, project, id, &fresh, &n, err) : ST_OK;
+    for (size_t i = 0; i < n && st == ST_OK; i++)
+        if (!visit(ctx, fresh[i]))
+            return ST_OK;
+    return st == ST_OK ? scan(c, a, STMT_BARE_FIND, project, OBSERVATION, id, false, visit, ctx, err) : st;
 }
 
-enum status links__children(struct conn *c, struct arena *a, int32_t project, struct str parent_id, row_visitor *visit, void *ctx,
-    struct err *err)
+static enum status flushed_scan(struct conn *c, struct arena *a, unsigned which, int32_t project,
+    struct str id, row_visitor *visit, void *ctx, struct err *err)
 {
-    return scan(c, a, STMT_CHILD_FIND, project, OBSERVATION, parent_id, false, visit, ctx, err);
+    enum status st = c == &c->d->writer ? fresh__flush(c, err) : ST_OK;
+    return st == ST_OK ? scan(c, a, which, project, OBSERVATION, id, false, visit, ctx, err) : st;
 }
 
-enum status links__anywhere(struct conn *c, struct arena *a, int32_t project, struct str id, row_visitor *visit, void *ctx,
-    struct err *err)
+enum status links__children(struct conn *c, struct arena *a, int32_t project, struct str parent_id,
+    row_visitor *visit, void *ctx, struct err *err)
 {
-    return scan(c, a, STMT_ANYWHERE, project, OBSERVATION, id, false, visit, ctx, err);
+    return flushed_scan(c, a, STMT_CHILD_FIND, project, parent_id, visit, ctx, err);
+}
+
+enum status links__anywhere(struct conn *c, struct arena *a, int32_t project, struct str id,
+    row_visitor *visit, void *ctx, struct err *err)
+{
+    return flushed_scan(c, a, STMT_ANYWHERE, project, id, visit, ctx, err);
 }
 
 /* Traces of a session: candidates by facet, then each row's own word. */
-static enum status scan_session(struct conn *c, struct arena *a, int32_t project, struct str session, row_visitor *visit, void *ctx,
-    struct err *err)
+static enum status scan_session(struct conn *c, struct arena *a, int32_t project, struct str session,
+    row_visitor *visit, void *ctx, struct err *err)
 {
     int64_t *numbers;
     size_t n;
-    enum status st = facets__find(c, project, FACET_SESSION, &session, 1, SIZE_MAX - 1, &numbers, &n, err);
+    enum status st = c == &c->d->writer ? fresh__flush(c, err) : ST_OK;
+    if (st != ST_OK)
+        return st;
+    st = facets__find(c, project, FACET_SESSION, &session, 1, SIZE_MAX - 1, &numbers, &n, err);
     for (size_t i = 0; i < n && st == ST_OK; i++) {
         struct row *r;
         st = rows__get_trace(c, a, numbers[i], &r, err);
@@ -188,8 +213,8 @@ static enum status scan_session(struct conn *c, struct arena *a, int32_t project
     return st;
 }
 
-enum status links__scan(struct conn *c, struct arena *a, int32_t project, enum entity e, unsigned by, struct str value, row_visitor *visit,
-    void *ctx, struct err *err)
+enum status links__scan(struct conn *c, struct arena *a, int32_t project, enum entity e, unsigned by,
+    struct str value, row_visitor *visit, void *ctx, struct err *err)
 {
     if (e == SCORE && by == LINK_SCORE_TRACE)
         return scan(c, a, STMT_LINK_SCORE_TRACE, project, e, value, false, visit, ctx, err);

@@ -76,7 +76,8 @@ static void add_json(struct buf *out, unsigned column, const struct value *v)
 
 static void add_ref(struct packing *p, unsigned column, const struct value *v)
 {
-    unsigned flags = (v->hint ? ODD_HINT : 0U) | (v->piece != column ? ODD_PIECE : 0U) | (v->i != p->record ? ODD_RECORD : 0U);
+    unsigned flags = (v->hint ? ODD_HINT : 0U) | (v->piece != column ? ODD_PIECE : 0U) |
+                     (v->i != p->record ? ODD_RECORD : 0U);
     add_head(p->out, column, flags ? ODD : REF);
     if (!flags)
         return;
@@ -92,12 +93,14 @@ static void add_ref(struct packing *p, unsigned column, const struct value *v)
     }
 }
 
-static enum status add_value(struct packing *p, const struct column *column, const struct value *v, struct err *err)
+static enum status add_value(
+    struct packing *p, const struct column *column, const struct value *v, struct err *err)
 {
     switch (v->kind) {
     case V_INT:
         add_head(p->out, column->number, INT);
-        buf_add_zigzag(p->out, column->type == TYPE_TIME ? (int64_t)((uint64_t)v->i - (uint64_t)p->base_ns) : v->i);
+        buf_add_zigzag(
+            p->out, column->type == TYPE_TIME ? (int64_t)((uint64_t)v->i - (uint64_t)p->base_ns) : v->i);
         return ST_OK;
     case V_TEXT:
         if (column->type != TYPE_ID)
@@ -114,10 +117,11 @@ enum status packed__encode(struct conn *c, const struct row *r, struct buf *out,
     size_t n;
     const struct column *columns = model_columns(r->entity, &n);
     struct packing p = { .c = c, .r = r, .base_ns = tables__base_ns(r), .out = out };
+    uint32_t kept_ones = tables__kept(r->entity);
     enum status st = ST_OK;
     for (size_t i = 0; i < n && st == ST_OK; i++) {
         const struct value *v = &r->cols[columns[i].number];
-        bool kept = tables__keeps(r->entity, columns[i].number);
+        bool kept = kept_ones >> columns[i].number & 1;
         if (v->kind == V_NULL || (kept && r->entity != TRACE))
             continue;
         struct value shown = kept ? tables__value(r, columns[i].number) : (struct value){ 0 };
@@ -170,7 +174,8 @@ static bool read_odd(struct unpacking *u, unsigned column, struct value *v)
     uint8_t flags, hint = 0, piece = (uint8_t)column;
     uint64_t segment, ordinal;
     struct str s;
-    if (!read_byte(u, &flags) || ((flags & ODD_HINT) && !read_byte(u, &hint)) || ((flags & ODD_PIECE) && !read_byte(u, &piece)))
+    if (!read_byte(u, &flags) || ((flags & ODD_HINT) && !read_byte(u, &hint)) ||
+        ((flags & ODD_PIECE) && !read_byte(u, &piece)))
         return false;
     if (flags & ODD_JSON) {
         if (!read_bytes(u, &s))
@@ -187,8 +192,8 @@ static bool read_odd(struct unpacking *u, unsigned column, struct value *v)
     return true;
 }
 
-static bool read_item(struct unpacking *u, unsigned column, unsigned code, const struct value *kept, struct value *v, enum status *st,
-    struct err *err)
+static bool read_item(struct unpacking *u, unsigned column, unsigned code, const struct value *kept,
+    struct value *v, enum status *st, struct err *err)
 {
     struct str s;
     uint64_t number;
@@ -201,16 +206,22 @@ static bool read_item(struct unpacking *u, unsigned column, unsigned code, const
         *st = words__text(u->c, u->a, (int64_t)number, &s, err);
         *v = value_text(s);
         return true;
-    case TEXT: *v = (struct value){ .kind = V_TEXT }; return read_bytes(u, &s) && (v->s = arena_dup(u->a, s)).p;
-    case BINARY: *v = (struct value){ .kind = V_TEXT }; return read_bytes(u, &s) && (v->s = ids__unpack_to(u->a, s.p, s.n)).p;
-    case JSON: *v = (struct value){ .kind = V_JSON }; return read_bytes(u, &s) && (v->s = arena_dup(u->a, s)).p;
+    case TEXT:
+        *v = (struct value){ .kind = V_TEXT };
+        return read_bytes(u, &s) && (v->s = arena_dup(u->a, s)).p;
+    case BINARY:
+        *v = (struct value){ .kind = V_TEXT };
+        return read_bytes(u, &s) && (v->s = ids__unpack_to(u->a, s.p, s.n)).p;
+    case JSON:
+        *v = (struct value){ .kind = V_JSON };
+        return read_bytes(u, &s) && (v->s = arena_dup(u->a, s)).p;
     case REF: *v = (struct value){ .kind = V_REF, .piece = (uint8_t)column, .i = u->record }; return true;
     default: return read_odd(u, column, v);
     }
 }
 
-enum status packed__decode(struct conn *c, struct arena *a, struct str bytes, struct row *r, int64_t base_ns, const struct value *kept,
-    struct err *err)
+enum status packed__decode(struct conn *c, struct arena *a, struct str bytes, struct row *r, int64_t base_ns,
+    const struct value *kept, struct err *err)
 {
     size_t n;
     struct unpacking u = { .c = c, .a = a, .rest = bytes, .entity = r->entity, .base_ns = base_ns };
@@ -219,7 +230,8 @@ enum status packed__decode(struct conn *c, struct arena *a, struct str bytes, st
         uint8_t head = 0;
         enum status st = ST_OK;
         struct value v = { 0 };
-        if (!read_byte(&u, &head) || (size_t)(head >> 3) >= n || !read_item(&u, head >> 3, head & 7, kept, &v, &st, err))
+        if (!read_byte(&u, &head) || (size_t)(head >> 3) >= n ||
+            !read_item(&u, head >> 3, head & 7, kept, &v, &st, err))
             return err_set(err, ST_CORRUPT, "a %s row has a damaged blob of columns", entity_name(r->entity));
         if (st != ST_OK)
             return st;

@@ -4,40 +4,28 @@
  */
 #include "store/sqlite/sqlite_priv.h"
 
-#include <string.h>
-
 #define VALUES_MAX 500 /* of one filter; a longer list is left to query_match() */
 
-static void add_parameter(struct plan *p, const struct parameter *v)
+static void add_parameter(struct plan *p, struct bound v)
 {
     p->parameters = arena_grow(p->arena, p->parameters, &p->cap, p->n + 1, sizeof(*p->parameters));
-    p->parameters[p->n++] = *v;
+    p->parameters[p->n++] = v;
     buf_add_char(&p->where, '?');
 }
 
 void plan__text(struct plan *p, struct str s)
 {
-    struct parameter v = { .kind = BOUND_TEXT, .s = s.p ? s : STR("") };
-    add_parameter(p, &v);
+    add_parameter(p, bound_text(s));
 }
 
 void plan__int(struct plan *p, int64_t i)
 {
-    struct parameter v = { .kind = BOUND_INT, .i = i };
-    add_parameter(p, &v);
+    add_parameter(p, bound_int(i));
 }
 
 void plan__id(struct plan *p, struct str id)
 {
-    struct packed_id packed;
-    ids__pack(id, &packed);
-    if (packed.is_text) {
-        plan__text(p, id);
-        return;
-    }
-    struct parameter v = { .kind = BOUND_BLOB, .i = (int64_t)packed.n };
-    memcpy(v.bytes, packed.bytes, sizeof(v.bytes));
-    add_parameter(p, &v);
+    add_parameter(p, bound_id(p->arena, id));
 }
 
 /* ---- one column ----------------------------------------------------------------------------------------------------- */
@@ -64,7 +52,8 @@ static enum status add_word(struct plan *p, struct str text, struct err *err)
 enum spelling { AS_WORD, AS_ID, AS_TEXT };
 
 /* "(x IS NOT NULL AND x IN (...))" */
-static enum status add_in(struct plan *p, const char *column, enum spelling as, const struct filter *f, struct err *err)
+static enum status add_in(
+    struct plan *p, const char *column, enum spelling as, const struct filter *f, struct err *err)
 {
     enum status st = ST_OK;
     buf_printf(&p->where, "(%s IS NOT NULL AND %s IN (", column, column);
@@ -82,7 +71,8 @@ static enum status add_in(struct plan *p, const char *column, enum spelling as, 
     return st;
 }
 
-static enum status compile_text(struct plan *p, const char *column, enum spelling as, const struct filter *f, bool *done, struct err *err)
+static enum status compile_text(
+    struct plan *p, const char *column, enum spelling as, const struct filter *f, bool *done, struct err *err)
 {
     *done = f->n_values <= VALUES_MAX;
     if (f->compare == IS_IN && *done)
@@ -98,9 +88,11 @@ static enum status compile_text(struct plan *p, const char *column, enum spellin
 }
 
 /* "(x IS NOT NULL AND x >= ?)"; a column that stands for "no time" by the least number says so with `none`. */
-static void compile_time(struct plan *p, const char *column, const char *none, const struct filter *f, bool *done)
+static void compile_time(
+    struct plan *p, const char *column, const char *none, const struct filter *f, bool *done)
 {
-    *done = f->compare == IS_BETWEEN || f->compare == IS_BELOW || f->compare == IS_ABOVE || f->compare == IS_IN || f->compare == IS_NOT_IN;
+    *done = f->compare == IS_BETWEEN || f->compare == IS_BELOW || f->compare == IS_ABOVE ||
+            f->compare == IS_IN || f->compare == IS_NOT_IN;
     if (!*done)
         return;
     buf_printf(&p->where, "(%s IS NOT %s", column, none);
@@ -113,7 +105,10 @@ static void compile_time(struct plan *p, const char *column, const char *none, c
         plan__int(p, f->high_ns);
     }
     if (f->compare != IS_BETWEEN) {
-        const char *sign = f->compare == IS_BELOW ? "<" : f->compare == IS_ABOVE ? ">" : f->compare == IS_IN ? "=" : "<>";
+        const char *sign = f->compare == IS_BELOW   ? "<"
+                           : f->compare == IS_ABOVE ? ">"
+                           : f->compare == IS_IN    ? "="
+                                                    : "<>";
         buf_printf(&p->where, " AND %s %s ", column, sign);
         plan__int(p, f->compare == IS_BELOW ? f->high_ns : f->low_ns);
     }
@@ -156,7 +151,7 @@ static enum status compile_column(struct plan *p, const struct filter *f, bool *
     size_t n;
     const struct column *columns = model_columns(e, &n);
     *done = false;
-    if (f->column >= n || !tables__keeps(e, f->column))
+    if (f->column >= n || !(tables__kept(e) >> f->column & 1))
         return ST_OK;
     const struct column *column = &columns[f->column];
     char name[64];
@@ -254,7 +249,8 @@ static enum status compile_subject(struct plan *p, const struct filter *f, bool 
     case ON_ERROR:
         *done = observations;
         if (*done)
-            buf_printf(&p->where, "(coalesce(o.level, %d) = %d) = %d", LEVEL_DEFAULT, LEVEL_ERROR, f->low != 0);
+            buf_printf(
+                &p->where, "(coalesce(o.level, %d) = %d) = %d", LEVEL_DEFAULT, LEVEL_ERROR, f->low != 0);
         return ST_OK;
     case ON_ALL:
     case ON_ANY: return compile_children(p, f, done, err);

@@ -1,8 +1,6 @@
 /* Rows in and out of their tables, by loops over tables.c. */
 #include "store/sqlite/sqlite_priv.h"
 
-#include <string.h>
-
 #include "store/derived.h"
 
 /* ---- out ------------------------------------------------------------------------------------------------------------ */
@@ -21,8 +19,8 @@ static struct str column_blob(sqlite3_stmt *s, int at)
     return p ? (struct str){ p, (size_t)sqlite3_column_bytes(s, at) } : STR_NONE;
 }
 
-static enum status read_kept(struct conn *c, struct arena *a, const struct column *column, sqlite3_stmt *s, int at, struct value *v,
-    struct err *err)
+static enum status read_kept(struct conn *c, struct arena *a, const struct column *column, sqlite3_stmt *s,
+    int at, struct value *v, struct err *err)
 {
     int type = sqlite3_column_type(s, at);
     struct str text;
@@ -77,7 +75,8 @@ static enum status read_derived(struct arena *a, sqlite3_stmt *s, int at, struct
     return derived_decode(a, arena_dup(a, bytes), r->derived, err);
 }
 
-enum status rows__read(struct conn *c, struct arena *a, enum entity e, sqlite3_stmt *s, struct row **out, struct err *err)
+enum status rows__read(
+    struct conn *c, struct arena *a, enum entity e, sqlite3_stmt *s, struct row **out, struct err *err)
 {
     const struct table *t = &tables[e];
     struct value kept[COLUMNS_MAX] = { 0 };
@@ -100,7 +99,8 @@ enum status rows__read(struct conn *c, struct arena *a, enum entity e, sqlite3_s
     r->created_ns = sqlite3_column_int64(s, at);
     r->updated_ns = (int64_t)((uint64_t)r->created_ns + (uint64_t)sqlite3_column_int64(s, at + 1));
     const struct value *base = &kept[t->base];
-    st = packed__decode(c, a, column_blob(s, at + 2), r, base->kind == V_INT ? base->i : r->created_ns, kept, err);
+    st = packed__decode(
+        c, a, column_blob(s, at + 2), r, base->kind == V_INT ? base->i : r->created_ns, kept, err);
     r->fold = arena_dup(a, column_blob(s, at + 3));
     if (st == ST_OK && e == TRACE)
         st = read_derived(a, s, at + 4, r, err);
@@ -111,107 +111,60 @@ enum status rows__read(struct conn *c, struct arena *a, enum entity e, sqlite3_s
 
 /* ---- in ------------------------------------------------------------------------------------------------------------- */
 
-static enum status bind_kept(struct conn *c, sqlite3_stmt *s, int at, const struct row *r, const struct column *column, struct err *err)
-{
-    struct value v = tables__value(r, column->number);
-    if (v.kind == V_INT)
-        sqlite3_bind_int64(s, at, v.i);
-    else if (v.kind == V_TEXT && column->type == TYPE_ID)
-        ids__bind(s, at, v.s);
-    else if (v.kind == V_TEXT)
-        return words__bind(c, s, at, r->project, v.s, err);
-    return ST_OK;
-}
-
-static void bind_blob(sqlite3_stmt *s, int at, struct str bytes)
-{
-    if (bytes.n > 0)
-        sqlite3_bind_blob64(s, at, bytes.p, bytes.n, SQLITE_STATIC);
-}
-
-enum status rows__bind(struct conn *c, sqlite3_stmt *s, int at, const struct row *r, struct buf *scratch, struct err *err)
-{
-    const struct table *t = &tables[r->entity];
-    enum status st = packed__encode(c, r, scratch, err);
-    size_t packed = scratch->n;
-    if (r->derived && r->entity == TRACE)
-        derived_encode(r->derived, scratch);
-    sqlite3_bind_int(s, at++, r->identity);
-    for (unsigned i = 0; i < t->n_kept && st == ST_OK; i++)
-        st = bind_kept(c, s, at++, r, tables__column(r->entity, t->kept[i]), err);
-    if (st != ST_OK)
-        return st;
-    sqlite3_bind_int64(s, at++, r->created_ns);
-    sqlite3_bind_int64(s, at++, (int64_t)((uint64_t)r->updated_ns - (uint64_t)r->created_ns));
-    bind_blob(s, at++, (struct str){ scratch->p, packed });
-    bind_blob(s, at++, r->fold);
-    if (r->entity == TRACE)
-        bind_blob(s, at, (struct str){ scratch->p + packed, scratch->n - packed });
-    return ST_OK;
-}
-
 static void bind_text(sqlite3_stmt *s, int at, struct str text)
 {
     sqlite3_bind_text64(s, at, text.p ? text.p : "", text.n, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-/* Keys of what is neither a trace nor an observation. Returns the next index. */
-static int bind_plain_key(sqlite3_stmt *s, enum entity e, int32_t project, struct str scope, struct str id)
+/* Keys of what is neither a trace nor an observation. */
+static void bind_plain_key(sqlite3_stmt *s, enum entity e, int32_t project, struct str scope, struct str id)
 {
     int at = 1;
     sqlite3_bind_int(s, at++, project);
     if (tables[e].n_keys == 3)
         bind_text(s, at++, scope);
-    bind_text(s, at++, id);
-    return at;
+    bind_text(s, at, id);
 }
 
-static enum status put_observation(struct conn *c, const struct row *r, const struct row *old, struct buf *scratch, struct err *err)
+/* Put by the statement of its entity. */
+static enum status put_row(struct conn *c, const struct row *r, int64_t no, struct err *err)
 {
     sqlite3_stmt *s;
+    struct bound *values;
+    unsigned which = STMT_PUT + (unsigned)r->entity;
+    struct arena *a = arena_new();
+    enum status st = values__of(c, r, no, a, &values, err);
+    if (st == ST_OK)
+        st = conn__take(c, which, &s, err);
+    if (st == ST_OK) {
+        for (int i = 0; i < tables__count(r->entity); i++)
+            bound_bind(s, i + 1, &values[i]);
+        st = conn__run(c, which, s, err);
+    }
+    arena_free(a);
+    return st;
+}
+
+static enum status put_observation(
+    struct conn *c, const struct row *r, const struct row *old, struct err *err)
+{
     int64_t no;
     enum status st = traces__number(c, r->project, r->scope, true, &no, err);
-    if (st == ST_OK)
-        st = conn__take(c, STMT_PUT + OBSERVATION, &s, err);
     if (st != ST_OK)
         return st;
-    sqlite3_bind_int64(s, 1, no);
-    ids__bind(s, 2, r->id);
-    st = rows__bind(c, s, 3, r, scratch, err);
-    if (st == ST_OK)
-        st = conn__run(c, STMT_PUT + OBSERVATION, s, err);
-    else
-        conn__give(c, STMT_PUT + OBSERVATION, s);
+    if (fresh__has_trace(c->d, no))
+        return fresh__put_observation(c, r, no, err);
+    st = put_row(c, r, no, err);
     return st == ST_OK ? links__put(c, r, old, no, err) : st;
-}
-
-static enum status put_plain(struct conn *c, const struct row *r, struct buf *scratch, struct err *err)
-{
-    sqlite3_stmt *s;
-    unsigned which = STMT_PUT + (unsigned)r->entity;
-    enum status st = conn__take(c, which, &s, err);
-    if (st != ST_OK)
-        return st;
-    st = rows__bind(c, s, bind_plain_key(s, r->entity, r->project, r->scope, r->id), r, scratch, err);
-    if (st == ST_OK)
-        return conn__run(c, which, s, err);
-    conn__give(c, which, s);
-    return st;
 }
 
 enum status rows__put(struct conn *c, const struct row *r, const struct row *old, struct err *err)
 {
-    enum status st;
-    struct buf scratch;
     if (r->entity == TRACE)
         return traces__put(c, r, old, err);
-    buf_init(&scratch, 0);
     if (r->entity == OBSERVATION)
-        st = put_observation(c, r, old, &scratch, err);
-    else
-        st = put_plain(c, r, &scratch, err);
-    buf_fini(&scratch);
-    return st;
+        return put_observation(c, r, old, err);
+    return put_row(c, r, 0, err);
 }
 
 static enum status delete_observation(struct conn *c, const struct row *r, struct err *err)
@@ -232,6 +185,11 @@ static enum status delete_observation(struct conn *c, const struct row *r, struc
 enum status rows__delete(struct conn *c, const struct row *r, struct err *err)
 {
     sqlite3_stmt *s;
+    if (r->entity == TRACE || r->entity == OBSERVATION) {
+        enum status flushed = fresh__flush(c, err);
+        if (flushed != ST_OK)
+            return flushed;
+    }
     if (r->entity == TRACE)
         return traces__delete(c, r, err);
     if (r->entity == OBSERVATION)
@@ -245,7 +203,8 @@ enum status rows__delete(struct conn *c, const struct row *r, struct err *err)
 
 /* ---- by key --------------------------------------------------------------------------------------------------------- */
 
-static enum status get_one(struct conn *c, struct arena *a, enum entity e, sqlite3_stmt *s, struct row **out, struct err *err)
+static enum status get_one(
+    struct conn *c, struct arena *a, enum entity e, sqlite3_stmt *s, struct row **out, struct err *err)
 {
     bool row;
     enum status st = conn__step(c, s, &row, err);
@@ -255,7 +214,8 @@ static enum status get_one(struct conn *c, struct arena *a, enum entity e, sqlit
     return st;
 }
 
-enum status rows__get_observation(struct conn *c, struct arena *a, int64_t trace_no, struct str id, struct row **out, struct err *err)
+enum status rows__get_observation(
+    struct conn *c, struct arena *a, int64_t trace_no, struct str id, struct row **out, struct err *err)
 {
     sqlite3_stmt *s;
     *out = NULL;
@@ -278,18 +238,41 @@ enum status rows__get_trace(struct conn *c, struct arena *a, int64_t no, struct 
     return get_one(c, a, TRACE, s, out, err);
 }
 
-enum status rows__get(struct conn *c, struct arena *a, int32_t project, enum entity e, struct str scope, struct str id, struct row **out,
-    struct err *err)
+static enum status get_trace_by_key(
+    struct conn *c, struct arena *a, int32_t project, struct str id, struct row **out, struct err *err)
+{
+    int64_t no;
+    bool known = false;
+    enum status st = ST_OK;
+    if (c == &c->d->writer)
+        st = fresh__get_trace(c, a, project, id, &known, out, err);
+    if (st != ST_OK || known)
+        return st;
+    st = traces__number(c, project, id, false, &no, err);
+    return st == ST_OK && no ? rows__get_trace(c, a, no, out, err) : st;
+}
+
+static enum status get_observation_by_key(struct conn *c, struct arena *a, int32_t project, struct str scope,
+    struct str id, struct row **out, struct err *err)
+{
+    int64_t no;
+    enum status st = traces__number(c, project, scope, false, &no, err);
+    if (st != ST_OK || no == 0)
+        return st;
+    if (c == &c->d->writer && fresh__has_trace(c->d, no))
+        return fresh__get_observation(c, a, no, id, out, err);
+    return rows__get_observation(c, a, no, id, out, err);
+}
+
+enum status rows__get(struct conn *c, struct arena *a, int32_t project, enum entity e, struct str scope,
+    struct str id, struct row **out, struct err *err)
 {
     sqlite3_stmt *s;
-    int64_t no;
     *out = NULL;
-    if (e == TRACE || e == OBSERVATION) {
-        enum status st = traces__number(c, project, e == TRACE ? id : scope, false, &no, err);
-        if (st != ST_OK || no == 0)
-            return st;
-        return e == TRACE ? rows__get_trace(c, a, no, out, err) : rows__get_observation(c, a, no, id, out, err);
-    }
+    if (e == TRACE)
+        return get_trace_by_key(c, a, project, id, out, err);
+    if (e == OBSERVATION)
+        return get_observation_by_key(c, a, project, scope, id, out, err);
     enum status st = conn__take(c, STMT_GET + (unsigned)e, &s, err);
     if (st != ST_OK)
         return st;
@@ -301,8 +284,8 @@ enum status rows__get(struct conn *c, struct arena *a, int32_t project, enum ent
 
 /* Visit every row of a statement. In the writer's transaction the rows are gathered first: what the visitor writes must not meet
  * the scan it is called from. */
-static enum status visit_all(struct conn *c, struct arena *a, enum entity e, sqlite3_stmt *s, row_visitor *visit, void *ctx,
-    struct err *err)
+static enum status visit_all(struct conn *c, struct arena *a, enum entity e, sqlite3_stmt *s,
+    row_visitor *visit, void *ctx, struct err *err)
 {
     bool row, gather = c == &c->d->writer;
     struct row **rows = NULL;
@@ -327,8 +310,8 @@ static enum status visit_all(struct conn *c, struct arena *a, enum entity e, sql
     return st;
 }
 
-enum status rows__scan_scope(struct conn *c, struct arena *a, int32_t project, enum entity e, struct str scope, row_visitor *visit,
-    void *ctx, struct err *err)
+enum status rows__scan_scope(struct conn *c, struct arena *a, int32_t project, enum entity e,
+    struct str scope, row_visitor *visit, void *ctx, struct err *err)
 {
     sqlite3_stmt *s;
     int64_t no = 0;
@@ -337,6 +320,8 @@ enum status rows__scan_scope(struct conn *c, struct arena *a, int32_t project, e
         st = traces__number(c, project, scope, false, &no, err);
     if (st != ST_OK || (e == OBSERVATION && no == 0))
         return st;
+    if (e == OBSERVATION && c == &c->d->writer && fresh__has_trace(c->d, no))
+        return fresh__scan_trace(c, a, no, visit, ctx, err);
     if ((st = conn__take(c, STMT_SCOPE + (unsigned)e, &s, err)) != ST_OK)
         return st;
     if (e == OBSERVATION) {

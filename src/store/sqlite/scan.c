@@ -10,8 +10,6 @@
  */
 #include "store/sqlite/sqlite_priv.h"
 
-#include <string.h>
-
 #include "base/mem.h"
 
 /* Up to so many candidates are looked up one by one; a value of more traces is soon met in a list by start. */
@@ -39,8 +37,13 @@ static bool facet_of(enum entity e, const struct filter *f, enum facet *facet)
         *facet = FACET_TAG;
         return true;
     }
-    static const struct { unsigned column; enum facet facet; } columns[] = {
-        { TRACE_user_id, FACET_USER }, { TRACE_session_id, FACET_SESSION }, { TRACE_name, FACET_NAME },
+    static const struct {
+        unsigned column;
+        enum facet facet;
+    } columns[] = {
+        { TRACE_user_id, FACET_USER },
+        { TRACE_session_id, FACET_SESSION },
+        { TRACE_name, FACET_NAME },
     };
     for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]) && f->subject == ON_COLUMN; i++)
         if (f->column == columns[i].column) {
@@ -85,22 +88,25 @@ static enum status by_scope(struct plan *p, const struct filter *f, struct candi
     return st;
 }
 
-static enum status find_candidates(struct plan *p, const struct filter *filters, size_t n, enum entity e, struct candidates *best,
-    struct err *err)
+static enum status find_candidates(struct plan *p, const struct filter *filters, size_t n, enum entity e,
+    struct candidates *best, struct err *err)
 {
     enum status st = ST_OK;
     for (size_t i = 0; i < n && st == ST_OK; i++) {
         const struct filter *f = &filters[i];
         enum facet facet;
         if ((f->subject == ON_ALL || (f->subject == ON_OBSERVATION && e == TRACE)) && !f->negate) {
-            st = find_candidates(p, f->children, f->n_children, f->subject == ON_OBSERVATION ? OBSERVATION : e, best, err);
+            st = find_candidates(
+                p, f->children, f->n_children, f->subject == ON_OBSERVATION ? OBSERVATION : e, best, err);
         } else if (facet_of(e, f, &facet) && f->n_values > 0 && !has_empty(f)) {
             int64_t *numbers;
             size_t count;
-            st = facets__find(p->c, p->q->project, facet, f->values, f->n_values, CANDIDATES_MAX, &numbers, &count, err);
+            st = facets__find(
+                p->c, p->q->project, facet, f->values, f->n_values, CANDIDATES_MAX, &numbers, &count, err);
             take_shorter(best, numbers, count);
         } else if (!f->negate && f->compare == IS_IN && f->n_values > 0 && f->n_values <= 100 &&
-                   f->subject == (e == TRACE ? ON_ID : ON_SCOPE) && (e == TRACE || (e == OBSERVATION && p->q->entity == OBSERVATION))) {
+                   f->subject == (e == TRACE ? ON_ID : ON_SCOPE) &&
+                   (e == TRACE || (e == OBSERVATION && p->q->entity == OBSERVATION))) {
             st = by_scope(p, f, best, err);
         }
     }
@@ -135,7 +141,9 @@ static const char *scope_key(enum entity e)
 static const char *id_key(const struct plan *p)
 {
     enum entity e = p->q->entity;
-    return e == TRACE ? "spell(t.id)" : e == OBSERVATION ? (p->listed ? "spell(a.id)" : "spell(o.id)") : "x.id";
+    return e == TRACE         ? "spell(t.id)"
+           : e == OBSERVATION ? (p->listed ? "spell(a.id)" : "spell(o.id)")
+                              : "x.id";
 }
 
 /* What the query sorts by first, or nothing for an order that is left to the store. */
@@ -190,29 +198,41 @@ static void add_order(struct plan *p, const char *key, struct buf *out)
 
 /* ---- the statement -------------------------------------------------------------------------------------------------- */
 
-static bool names(const struct buf *text, const char *alias)
+/* Does the SQL name a column of table `alias`? Text of ours only, so it need not be parsed. */
+static bool names(const struct buf *text, char alias)
 {
-    return str_find(buf_str(text), str_of(alias)) != SIZE_MAX;
+    for (size_t i = 1; i + 1 < text->n; i++)
+        if (text->p[i] == alias && text->p[i + 1] == '.' && (text->p[i - 1] == ' ' || text->p[i - 1] == '('))
+            return true;
+    return false;
 }
 
-static void from_traces(const struct candidates *found, struct buf *out)
+static void from_traces(const struct candidates *found, bool whole, struct buf *out)
 {
     if (found->found)
-        buf_add_cstr(out, "SELECT t.no FROM (SELECT value AS no FROM json_each(?)) a CROSS JOIN trace t ON t.no = a.no"
-                          " WHERE t.created_ns IS NOT NULL AND t.project = ?");
+        buf_add_cstr(out,
+            "SELECT t.no FROM (SELECT value AS no FROM json_each(?)) a CROSS JOIN trace t ON t.no = a.no"
+            " WHERE t.created_ns IS NOT NULL AND t.project = ?");
     else
-        buf_add_cstr(out, "SELECT t.no FROM trace_at a CROSS JOIN trace t ON t.no = a.no WHERE a.project = ?");
+        buf_printf(out, "SELECT a.no FROM trace_at a%s WHERE a.project = ?",
+            whole ? " CROSS JOIN trace t ON t.no = a.no" : "");
 }
 
-/* Without candidates the row itself is joined only when a condition asks for it. */
-static void from_observations(const struct candidates *found, bool whole, struct buf *out)
+/* What a condition, the order or the key asks for is joined, no more. */
+static void from_observations(const struct candidates *found, bool trace, bool whole, struct buf *out)
 {
-    if (found->found)
-        buf_add_cstr(out, "SELECT o.trace_no, o.id FROM (SELECT value AS no FROM json_each(?)) a CROSS JOIN trace t ON t.no = a.no"
-                          " CROSS JOIN observation o ON o.trace_no = t.no WHERE t.project = ?");
-    else
-        buf_printf(out, "SELECT a.trace_no, a.id FROM observation_at a CROSS JOIN trace t ON t.no = a.trace_no%s WHERE a.project = ?",
-            whole ? " CROSS JOIN observation o ON o.trace_no = a.trace_no AND o.id = a.id" : "");
+    if (found->found) {
+        buf_add_cstr(out,
+            "SELECT o.trace_no, o.id FROM (SELECT value AS no FROM json_each(?)) a CROSS JOIN trace t ON t.no = a.no"
+            " CROSS JOIN observation o ON o.trace_no = t.no WHERE t.project = ?");
+        return;
+    }
+    buf_add_cstr(out, "SELECT a.trace_no, a.id FROM observation_at a");
+    if (trace)
+        buf_add_cstr(out, " CROSS JOIN trace t ON t.no = a.trace_no");
+    if (whole)
+        buf_add_cstr(out, " CROSS JOIN observation o ON o.trace_no = a.trace_no AND o.id = a.id");
+    buf_add_cstr(out, " WHERE a.project = ?");
 }
 
 static void from_plain(enum entity e, struct buf *out)
@@ -221,39 +241,40 @@ static void from_plain(enum entity e, struct buf *out)
     buf_printf(out, "SELECT %s, x.id FROM %s x WHERE x.project = ?", scope, tables[e].name);
 }
 
-static void bind(sqlite3_stmt *s, int at, const struct parameter *v)
+/* The whole text: FROM by what WHERE and ORDER name. */
+static void compose(struct plan *p, const struct candidates *found, struct buf *text)
 {
-    if (v->kind == BOUND_INT)
-        sqlite3_bind_int64(s, at, v->i);
-    else if (v->kind == BOUND_BLOB)
-        sqlite3_bind_blob(s, at, v->bytes, (int)v->i, SQLITE_STATIC);
-    else
-        sqlite3_bind_text64(s, at, v->s.p, v->s.n, SQLITE_STATIC, SQLITE_UTF8);
-}
-
-static enum status prepare(struct plan *p, const struct candidates *found, sqlite3_stmt **s, struct err *err)
-{
-    struct buf text, key, order;
-    buf_init(&text, 0);
+    struct buf key, order;
     buf_init(&key, 0);
     buf_init(&order, 0);
     sort_key(p, &key);
     buf_add_char(&key, 0);
-    bool sorted = key.n > 1 && !p->counting;
-    buf_add_cstr(&text, p->counting ? "SELECT count(*) FROM (" : "");
-    if (sorted && p->q->after.set)
-        add_cursor(p, key.p);
-    if (sorted)
+    if (key.n > 1 && !p->counting) {
+        if (p->q->after.set)
+            add_cursor(p, key.p);
         add_order(p, key.p, &order);
+    }
+    bool trace = names(&p->where, 't') || names(&order, 't'),
+         whole = names(&p->where, 'o') || names(&order, 'o');
+    buf_add_cstr(text, p->counting ? "SELECT count(*) FROM (" : "");
     if (p->q->entity == TRACE)
-        from_traces(found, &text);
+        from_traces(found, trace, text);
     else if (p->q->entity == OBSERVATION)
-        from_observations(found, names(&p->where, "o.") || names(&order, "o."), &text);
+        from_observations(found, trace, whole, text);
     else
-        from_plain(p->q->entity, &text);
-    buf_add_str(&text, buf_str(&p->where));
-    buf_add_str(&text, buf_str(&order));
-    buf_add_cstr(&text, p->counting ? ")" : "");
+        from_plain(p->q->entity, text);
+    buf_add_str(text, buf_str(&p->where));
+    buf_add_str(text, buf_str(&order));
+    buf_add_cstr(text, p->counting ? ")" : "");
+    buf_fini(&key);
+    buf_fini(&order);
+}
+
+static enum status prepare(struct plan *p, const struct candidates *found, sqlite3_stmt **s, struct err *err)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    compose(p, found, &text);
     enum status st = conn__prepare(p->c, buf_str(&text), s, err);
     int at = 1;
     if (st == ST_OK && found->found) {
@@ -263,17 +284,16 @@ static enum status prepare(struct plan *p, const struct candidates *found, sqlit
     if (st == ST_OK)
         sqlite3_bind_int(*s, at++, p->q->project);
     for (size_t i = 0; i < p->n && st == ST_OK; i++)
-        bind(*s, at++, &p->parameters[i]);
+        bound_bind(*s, at++, &p->parameters[i]);
     buf_fini(&text);
-    buf_fini(&key);
-    buf_fini(&order);
     return st;
 }
 
 /* ---- the scan ------------------------------------------------------------------------------------------------------- */
 
 /* `a` is the visitor's to reset between rows, so nothing of the scan lies there. */
-static enum status run(struct plan *p, struct arena *a, sqlite3_stmt *s, row_visitor *visit, void *ctx, struct err *err)
+static enum status run(
+    struct plan *p, struct arena *a, sqlite3_stmt *s, row_visitor *visit, void *ctx, struct err *err)
 {
     const struct query *q = p->q;
     enum status st;
@@ -298,16 +318,16 @@ static enum status run(struct plan *p, struct arena *a, sqlite3_stmt *s, row_vis
     return st;
 }
 
-/* From a query to its statement; the caller finalizes *s, and ends the plan. */
-static enum status plan_query(struct plan *p, struct candidates *found, sqlite3_stmt **s, struct err *err)
+/* From a query to its conditions; the caller ends the plan. */
+static enum status plan_query(struct plan *p, struct candidates *found, struct err *err)
 {
     const struct query *q = p->q;
     buf_init(&p->where, 0);
-    enum status st = q->negate ? ST_OK : find_candidates(p, q->filters, q->n_filters, q->entity, found, err);
+    enum status st = p->c == &p->c->d->writer ? fresh__flush(p->c, err) : ST_OK;
+    if (st == ST_OK && !q->negate)
+        st = find_candidates(p, q->filters, q->n_filters, q->entity, found, err);
     p->listed = !found->found;
-    if (st == ST_OK)
-        st = plan__filters(p, err);
-    return st == ST_OK && (p->exact || !p->counting) ? prepare(p, found, s, err) : st;
+    return st == ST_OK ? plan__filters(p, err) : st;
 }
 
 static void plan_end(struct plan *p, struct candidates *found, sqlite3_stmt *s)
@@ -318,16 +338,43 @@ static void plan_end(struct plan *p, struct candidates *found, sqlite3_stmt *s)
     arena_free(p->arena);
 }
 
-enum status scan__query(struct conn *c, struct arena *a, const struct query *q, row_visitor *visit, void *ctx, bool *exact, struct err *err)
+enum status scan__query(struct conn *c, struct arena *a, const struct query *q, row_visitor *visit, void *ctx,
+    bool *exact, struct err *err)
 {
     struct plan p = { .c = c, .q = q, .arena = arena_new() };
     struct candidates found = { 0 };
     sqlite3_stmt *s = NULL;
-    enum status st = plan_query(&p, &found, &s, err);
+    enum status st = plan_query(&p, &found, err);
     *exact = p.exact;
+    if (st == ST_OK)
+        st = prepare(&p, &found, &s, err);
     if (st == ST_OK)
         st = run(&p, a, s, visit, ctx, err);
     plan_end(&p, &found, s);
+    return st;
+}
+
+/* All that the answer depends on but the commit: the conditions and their values. */
+static void count_key(const struct plan *p, struct buf *out)
+{
+    buf_printf(out, "%d %d%.*s", (int)p->q->project, (int)p->q->entity, STR_ARG(buf_str(&p->where)));
+    for (size_t i = 0; i < p->n; i++) {
+        const struct bound *v = &p->parameters[i];
+        buf_printf(out, "\n%d %lld %zu ", (int)v->kind, (long long)v->i, v->s.n);
+        buf_add_str(out, v->s);
+    }
+}
+
+static enum status count(struct plan *p, const struct candidates *found, int64_t *n, struct err *err)
+{
+    sqlite3_stmt *s = NULL;
+    bool row = false;
+    enum status st = prepare(p, found, &s, err);
+    if (st == ST_OK)
+        st = conn__step(p->c, s, &row, err);
+    if (st == ST_OK && row)
+        *n = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
     return st;
 }
 
@@ -336,12 +383,19 @@ enum status scan__count(struct conn *c, const struct query *q, int64_t *n, bool 
 {
     struct plan p = { .c = c, .q = q, .arena = arena_new(), .counting = true };
     struct candidates found = { 0 };
-    sqlite3_stmt *s = NULL;
-    bool row = false;
-    enum status st = plan_query(&p, &found, &s, err);
+    struct buf key;
+    buf_init(&key, 0);
+    enum status st = plan_query(&p, &found, err);
     *exact = st == ST_OK && p.exact;
-    if (*exact && (st = conn__step(c, s, &row, err)) == ST_OK && row)
-        *n = sqlite3_column_int64(s, 0);
-    plan_end(&p, &found, s);
+    bool outside = c != &c->d->writer; /* what the writer sees has no commit number yet */
+    if (*exact)
+        count_key(&p, &key);
+    if (*exact && !(outside && counts__find(c->d->counts, c->commit, buf_str(&key), n))) {
+        st = count(&p, &found, n, err);
+        if (st == ST_OK && outside)
+            counts__note(c->d->counts, c->commit, buf_str(&key), *n);
+    }
+    buf_fini(&key);
+    plan_end(&p, &found, NULL);
     return st;
 }

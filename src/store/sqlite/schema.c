@@ -69,7 +69,8 @@ static enum status refuse_strangers(struct conn *c, int64_t application, int64_t
     if (st != ST_OK)
         return st;
     if (application != SCHEMA_APPLICATION && (application != 0 || tables_in_it != 0))
-        return err_set(err, ST_CORRUPT, "%s is a database of another program; give --data a folder of Tracewell's own", c->d->path);
+        return err_set(err, ST_CORRUPT,
+            "%s is a database of another program; give --data a folder of Tracewell's own", c->d->path);
     if (version > schema__version())
         return err_set(err, ST_CORRUPT,
             "%s was written by a newer Tracewell (its schema is %lld, this version knows %d). Use that version, or restore a backup made "
@@ -83,7 +84,8 @@ static enum status begin_file(struct conn *c, struct err *err)
 {
     char application[64];
     sqlite3_snprintf(sizeof(application), application, "PRAGMA application_id = %d", SCHEMA_APPLICATION);
-    enum status st = conn__exec(c, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL", err);
+    enum status st = conn__exec(
+        c, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL", err);
     return st == ST_OK ? conn__exec(c, application, err) : st;
 }
 
@@ -113,7 +115,8 @@ enum status schema__look(struct conn *c, struct err *err)
     if (st == ST_OK)
         st = refuse_strangers(c, application, version, err);
     if (st == ST_OK && version < schema__version())
-        st = err_set(err, ST_CORRUPT, "%s has schema %lld, this version works with %d; start the server once to bring it up to date",
+        st = err_set(err, ST_CORRUPT,
+            "%s has schema %lld, this version works with %d; start the server once to bring it up to date",
             c->d->path, (long long)version, schema__version());
     return st;
 }
@@ -129,7 +132,8 @@ enum status schema__ready(struct conn *c, struct err *err)
     if (st == ST_OK && application == 0)
         st = begin_file(c, err);
     if (st == ST_OK)
-        st = conn__exec(c, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err); /* a backup is not in WAL mode */
+        st = conn__exec(
+            c, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err); /* a backup is not in WAL mode */
     return st == ST_OK ? migrate(c, version, err) : st;
 }
 
@@ -139,7 +143,8 @@ enum status schema__head(struct conn *c, struct head *head, struct err *err)
 {
     sqlite3_stmt *s = NULL;
     bool row = false;
-    enum status st = conn__prepare(c, STR("SELECT commits, segment, bytes, ordinal FROM head WHERE one = 1"), &s, err);
+    enum status st =
+        conn__prepare(c, STR("SELECT commits, segment, bytes, ordinal FROM head WHERE one = 1"), &s, err);
     if (st == ST_OK)
         st = conn__step(c, s, &row, err);
     if (st == ST_OK && !row)
@@ -151,18 +156,21 @@ enum status schema__head(struct conn *c, struct head *head, struct err *err)
     return st;
 }
 
-enum status schema__facts(struct conn *c, struct arena *a, struct segment_fact **facts, size_t *n, struct err *err)
+enum status schema__facts(
+    struct conn *c, struct arena *a, struct segment_fact **facts, size_t *n, struct err *err)
 {
     size_t cap = 0;
     sqlite3_stmt *s = NULL;
     bool row = false;
     *facts = NULL;
     *n = 0;
-    enum status st = conn__prepare(c, STR("SELECT number, state, bytes, records FROM segment ORDER BY number"), &s, err);
+    enum status st =
+        conn__prepare(c, STR("SELECT number, state, bytes, records FROM segment ORDER BY number"), &s, err);
     while (st == ST_OK && (st = conn__step(c, s, &row, err)) == ST_OK && row) {
         *facts = arena_grow(a, *facts, &cap, *n + 1, sizeof(**facts));
-        (*facts)[(*n)++] = (struct segment_fact){ sqlite3_column_int64(s, 0), (enum segment_state)sqlite3_column_int(s, 1),
-            sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3) };
+        (*facts)[(*n)++] =
+            (struct segment_fact){ sqlite3_column_int64(s, 0), (enum segment_state)sqlite3_column_int(s, 1),
+                sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3) };
     }
     sqlite3_finalize(s);
     return st;

@@ -61,7 +61,7 @@ static struct segment *add_segment(struct segments *s, const struct segment_fact
     *g = (struct segment){ .fact = *fact, .fd = -1, .end = fact->bytes };
     if (s->n == s->cap) {
         s->cap = s->cap ? s->cap * 2 : 16;
-        s->items = mem_resize(s->items, s->cap * sizeof(*s->items));
+        s->items = mem_resize(s->items, s->cap * sizeof(struct segment *));
     }
     assert(s->n == 0 || s->items[s->n - 1]->fact.number < fact->number);
     s->items[s->n++] = g;
@@ -107,8 +107,9 @@ static enum status resume(struct segments *s, const struct segment_tail *tail, s
     g->fact.records = tail->ordinal;
     g->fd = open(path, O_RDWR | O_CLOEXEC);
     if (g->fd < 0 || fstat(g->fd, &st) != 0 || st.st_size < tail->bytes) {
-        log_error("store", "%s is damaged: it should hold %lld bytes. New payload goes to a new file; run `tracewell check`.", path,
-            (long long)tail->bytes);
+        log_error("store",
+            "%s is damaged: it should hold %lld bytes. New payload goes to a new file; run `tracewell check`.",
+            path, (long long)tail->bytes);
         g->fact.state = SEGMENT_ABANDONED;
         g->changed = true;
         return ST_OK;
@@ -123,8 +124,9 @@ static enum status resume(struct segments *s, const struct segment_tail *tail, s
     return ST_OK;
 }
 
-enum status segments_open(const char *dir, const struct segment_options *o, struct store_metrics *m, const struct segment_fact *facts,
-    size_t n, const struct segment_tail *tail, struct segments **out, struct err *err)
+enum status segments_open(const char *dir, const struct segment_options *o, struct store_metrics *m,
+    const struct segment_fact *facts, size_t n, const struct segment_tail *tail, struct segments **out,
+    struct err *err)
 {
     struct segments *s = mem_alloc(sizeof(*s));
     *s = (struct segments){ .dir = mem_strdup(dir), .o = *o, .metrics = m, .cache = blocks__new(o->cache) };
@@ -327,7 +329,8 @@ static enum status write_block(struct segments *s, struct err *err)
         return st;
     s->unsynced = true;
     if (write_all(g->fd, s->packed.p, s->packed.n, g->end) != ST_OK)
-        return err_set(err, ST_IO, "cannot write payload segment %lld: %s", (long long)g->fact.number, strerror(errno));
+        return err_set(
+            err, ST_IO, "cannot write payload segment %lld: %s", (long long)g->fact.number, strerror(errno));
     lock_take(&s->lock);
     if (g->loaded)
         segment__note_block(g, g->end, p->first);
@@ -343,7 +346,8 @@ enum status segments_add(struct segments *s, struct str bytes, int64_t *pointer,
     struct pending *p = &s->pending;
     enum status st = ST_OK;
     if (bytes.n > BLOCK_RAW_MAX - 4)
-        return err_set(err, ST_TOO_LARGE, "a payload of %zu bytes is over the limit of %u", bytes.n, BLOCK_RAW_MAX - 4);
+        return err_set(
+            err, ST_TOO_LARGE, "a payload of %zu bytes is over the limit of %u", bytes.n, BLOCK_RAW_MAX - 4);
     if (p->n > 0 && p->raw.n + bytes.n > s->o.block)
         st = write_block(s, err);
     bool at_rest = s->active && p->n == 0 && s->active->end == s->committed_bytes;
@@ -371,7 +375,8 @@ static enum status abandon(struct segments *s, struct err *err)
 {
     struct segment *g = s->active;
     metric_add(&s->metrics->sync_failures, 1);
-    err_set(err, ST_IO, "syncing payload segment %lld failed: %s. It is not used any further.", (long long)g->fact.number, strerror(errno));
+    err_set(err, ST_IO, "syncing payload segment %lld failed: %s. It is not used any further.",
+        (long long)g->fact.number, strerror(errno));
     lock_take(&s->lock);
     g->fact.bytes = g->end = s->committed_bytes;
     g->fact.records = s->committed_records;

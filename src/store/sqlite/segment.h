@@ -42,7 +42,7 @@ enum segment_state { SEGMENT_OPEN, SEGMENT_SEALED, SEGMENT_ABANDONED };
 struct segment_fact {
     int64_t number;
     enum segment_state state;
-    int64_t bytes;   /* valid ones, without the footer */
+    int64_t bytes; /* valid ones, without the footer */
     int64_t records;
 };
 
@@ -59,9 +59,9 @@ struct segment_io {
 extern struct segment_io segment_io;
 
 /* facts: every file the database knows, by number. */
-MUST_CHECK enum status segments_open(const char *dir, const struct segment_options *o, struct store_metrics *m,
-                                     const struct segment_fact *facts, size_t n, const struct segment_tail *tail, struct segments **out,
-                                     struct err *err);
+MUST_CHECK enum status segments_open(const char *dir, const struct segment_options *o,
+    struct store_metrics *m, const struct segment_fact *facts, size_t n, const struct segment_tail *tail,
+    struct segments **out, struct err *err);
 void segments_close(struct segments *s); /* NULL is fine */
 
 MUST_CHECK enum status segments_add(struct segments *s, struct str bytes, int64_t *pointer, struct err *err);
@@ -74,7 +74,8 @@ void segments_rollback(struct segments *s);
 
 /* In the writer's transaction a record may not be in a file yet: false when it is not one of those. */
 bool segments_get_pending(struct segments *s, struct arena *a, int64_t pointer, struct str *bytes);
-MUST_CHECK enum status segments_get(struct segments *s, struct arena *a, int64_t pointer, struct str *bytes, struct err *err);
+MUST_CHECK enum status segments_get(
+    struct segments *s, struct arena *a, int64_t pointer, struct str *bytes, struct err *err);
 
 /* ---- care ----------------------------------------------------------------------------------------------------------- */
 
@@ -83,8 +84,8 @@ struct segment_block {
     uint32_t raw_n, packed_n, first, count;
 };
 /* Walk the blocks of a file and verify each. visit may be NULL. ST_CORRUPT at the first fault, with file and offset. */
-MUST_CHECK enum status segment_verify(const char *path, int64_t number, int64_t bytes, void (*visit)(void *ctx, const struct segment_block *b),
-                                      void *ctx, struct err *err);
+MUST_CHECK enum status segment_verify(const char *path, int64_t number, int64_t bytes,
+    void (*visit)(void *ctx, const struct segment_block *b), void *ctx, struct err *err);
 void segment_path(const char *dir, int64_t number, char *out, size_t n);
 
 #endif

@@ -39,6 +39,7 @@ static enum status sqlite_begin(struct driver *d, struct err *err)
         return st;
     q->writing = true;
     q->first_trace = q->next_trace;
+    fresh__clear(q);
     return ST_OK;
 }
 
@@ -77,7 +78,9 @@ static enum status sqlite_commit(struct driver *d, struct err *err)
     struct sqlite *q = sqlite_of(d);
     struct head head = { .commit = q->head.commit + 1 };
     assert(q->writing);
-    enum status st = segments_flush(q->segments, &head.tail, err);
+    enum status st = fresh__flush(&q->writer, err);
+    if (st == ST_OK)
+        st = segments_flush(q->segments, &head.tail, err);
     if (st == ST_OK)
         st = put_facts(q, err);
     if (st == ST_OK)
@@ -98,12 +101,15 @@ static void sqlite_rollback(struct driver *d)
     struct sqlite *q = sqlite_of(d);
     if (!q->writing)
         return;
-    if (!sqlite3_get_autocommit(q->writer.db) && sqlite3_exec(q->writer.db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+    if (!sqlite3_get_autocommit(q->writer.db) &&
+        sqlite3_exec(q->writer.db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
         log_error("store", "rolling back failed: %s", sqlite3_errmsg(q->writer.db));
     segments_rollback(q->segments);
     conn__forget(&q->writer);
     traces__forget(q);
+    facets__clear(q);
     q->next_trace = q->first_trace;
+    fresh__clear(q);
     q->writing = false;
 }
 
@@ -127,7 +133,8 @@ static void sqlite_maintain(struct driver *d)
     int in_log = 0, done = 0;
     if (restart)
         sqlite3_busy_timeout(q->writer.db, 20);
-    int rc = sqlite3_wal_checkpoint_v2(q->writer.db, NULL, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &in_log, &done);
+    int rc = sqlite3_wal_checkpoint_v2(
+        q->writer.db, NULL, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &in_log, &done);
     if (restart)
         sqlite3_busy_timeout(q->writer.db, 5000);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY)
@@ -162,7 +169,8 @@ static enum status wait_for_reader(struct sqlite *q, struct reader **rd, struct 
     lock_take(&q->lock);
     while (q->n_idle == 0 && q->n_readers >= (size_t)q->o.store_readers && st == ST_OK)
         if (!cond_wait_until(&q->returned, &q->lock, until))
-            st = err_set(err, ST_BUSY, "all %lld readers stayed in use; try again, or raise store_readers", (long long)q->o.store_readers);
+            st = err_set(err, ST_BUSY, "all %lld readers stayed in use; try again, or raise store_readers",
+                (long long)q->o.store_readers);
     if (st == ST_OK && q->n_idle > 0)
         *rd = q->idle[--q->n_idle];
     else if (st == ST_OK)
@@ -243,8 +251,8 @@ static int64_t sqlite_commit_number(struct driver *d, struct reader *rd)
 
 /* ---- reading -------------------------------------------------------------------------------------------------------- */
 
-static enum status sqlite_payload_get(struct driver *d, struct reader *rd, struct arena *a, int64_t pointer, struct str *bytes,
-    struct err *err)
+static enum status sqlite_payload_get(
+    struct driver *d, struct reader *rd, struct arena *a, int64_t pointer, struct str *bytes, struct err *err)
 {
     struct sqlite *q = sqlite_of(d);
     if (!rd && segments_get_pending(q->segments, a, pointer, bytes))
@@ -252,49 +260,50 @@ static enum status sqlite_payload_get(struct driver *d, struct reader *rd, struc
     return segments_get(q->segments, a, pointer, bytes, err);
 }
 
-static enum status sqlite_get_row(struct driver *d, struct reader *rd, struct arena *a, int32_t project, enum entity e, struct str scope,
-    struct str id, struct row **out, struct err *err)
+static enum status sqlite_get_row(struct driver *d, struct reader *rd, struct arena *a, int32_t project,
+    enum entity e, struct str scope, struct str id, struct row **out, struct err *err)
 {
     return rows__get(conn_of(d, rd), a, project, e, scope, id, out, err);
 }
 
-static enum status sqlite_scan_scope(struct driver *d, struct reader *rd, struct arena *a, int32_t project, enum entity e,
-    struct str scope, row_visitor *visit, void *ctx, struct err *err)
+static enum status sqlite_scan_scope(struct driver *d, struct reader *rd, struct arena *a, int32_t project,
+    enum entity e, struct str scope, row_visitor *visit, void *ctx, struct err *err)
 {
     return rows__scan_scope(conn_of(d, rd), a, project, e, scope, visit, ctx, err);
 }
 
-static enum status sqlite_scan_bare(struct driver *d, struct reader *rd, struct arena *a, int32_t project, struct str id,
-    row_visitor *visit, void *ctx, struct err *err)
+static enum status sqlite_scan_bare(struct driver *d, struct reader *rd, struct arena *a, int32_t project,
+    struct str id, row_visitor *visit, void *ctx, struct err *err)
 {
     return links__bare(conn_of(d, rd), a, project, id, visit, ctx, err);
 }
 
-static enum status sqlite_scan_children(struct driver *d, struct reader *rd, struct arena *a, int32_t project, struct str parent_id,
-    row_visitor *visit, void *ctx, struct err *err)
+static enum status sqlite_scan_children(struct driver *d, struct reader *rd, struct arena *a, int32_t project,
+    struct str parent_id, row_visitor *visit, void *ctx, struct err *err)
 {
     return links__children(conn_of(d, rd), a, project, parent_id, visit, ctx, err);
 }
 
-static enum status sqlite_scan_observation_id(struct driver *d, struct reader *rd, struct arena *a, int32_t project, struct str id,
-    row_visitor *visit, void *ctx, struct err *err)
+static enum status sqlite_scan_observation_id(struct driver *d, struct reader *rd, struct arena *a,
+    int32_t project, struct str id, row_visitor *visit, void *ctx, struct err *err)
 {
     return links__anywhere(conn_of(d, rd), a, project, id, visit, ctx, err);
 }
 
-static enum status sqlite_scan_link(struct driver *d, struct reader *rd, struct arena *a, int32_t project, enum entity e, unsigned by,
-    struct str value, row_visitor *visit, void *ctx, struct err *err)
+static enum status sqlite_scan_link(struct driver *d, struct reader *rd, struct arena *a, int32_t project,
+    enum entity e, unsigned by, struct str value, row_visitor *visit, void *ctx, struct err *err)
 {
     return links__scan(conn_of(d, rd), a, project, e, by, value, visit, ctx, err);
 }
 
-static enum status sqlite_scan_query(struct driver *d, struct reader *rd, struct arena *a, const struct query *q, row_visitor *visit,
-    void *ctx, bool *exact, struct err *err)
+static enum status sqlite_scan_query(struct driver *d, struct reader *rd, struct arena *a,
+    const struct query *q, row_visitor *visit, void *ctx, bool *exact, struct err *err)
 {
     return scan__query(conn_of(d, rd), a, q, visit, ctx, exact, err);
 }
 
-static enum status count_query(struct driver *d, struct reader *rd, const struct query *q, int64_t *n, bool *exact, struct err *err)
+static enum status count_query(
+    struct driver *d, struct reader *rd, const struct query *q, int64_t *n, bool *exact, struct err *err)
 {
     return scan__count(conn_of(d, rd), q, n, exact, err);
 }
@@ -317,6 +326,10 @@ static void sqlite_close(struct driver *d)
         close(q->lock_fd);
     pthread_cond_destroy(&q->returned);
     lock_fini(&q->lock);
+    fresh__free(q->fresh);
+    counts__free(q->counts);
+    facets__free(q);
+    buf_fini(&q->scratch);
     mem_free(q->places);
     mem_free(q->idle);
     mem_free(q->path);
@@ -352,8 +365,8 @@ static enum status open_segments(struct sqlite *q, struct err *err)
     struct arena *a = arena_new();
     struct segment_fact *facts;
     size_t n;
-    struct segment_options o = { (size_t)q->o.store_block, (size_t)q->o.store_segment, (size_t)q->o.store_block_cache,
-        (int)q->o.store_zstd_level };
+    struct segment_options o = { (size_t)q->o.store_block, (size_t)q->o.store_segment,
+        (size_t)q->o.store_block_cache, (int)q->o.store_zstd_level };
     enum status st = schema__facts(&q->writer, a, &facts, &n, err);
     if (st == ST_OK)
         st = segments_open(q->dir, &o, q->driver.metrics, facts, n, &q->head.tail, &q->segments, err);
@@ -385,13 +398,16 @@ static enum status open_all(struct sqlite *q, struct err *err)
     return st;
 }
 
-enum status driver_sqlite_open(const char *dir, const struct store_options *o, struct store_metrics *m, struct driver **out,
-    struct err *err)
+enum status driver_sqlite_open(const char *dir, const struct store_options *o, struct store_metrics *m,
+    struct driver **out, struct err *err)
 {
     struct sqlite *q = mem_alloc(sizeof(*q));
     *q = (struct sqlite){ .driver = { &sqlite_ops, m }, .o = *o, .dir = mem_strdup(dir), .lock_fd = -1 };
     q->path = folder__path(dir, "tracewell.db");
     q->idle = mem_array((size_t)o->store_readers, sizeof(struct reader *));
+    q->fresh = fresh__new();
+    q->counts = counts__new();
+    buf_init(&q->scratch, 0);
     lock_init(&q->lock, LOCK_STORE);
     cond_init(&q->returned);
     enum status st = open_all(q, err);

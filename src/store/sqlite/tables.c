@@ -8,27 +8,31 @@
 
 const struct table tables[ENTITY_COUNT] = {
     [TRACE] = { "trace", "no, project, id", 3, 8,
-        { TRACE_start_ns, TRACE_end_ns, TRACE_name, TRACE_user_id, TRACE_session_id, TRACE_environment, TRACE_release, TRACE_version },
+        { TRACE_start_ns, TRACE_end_ns, TRACE_name, TRACE_user_id, TRACE_session_id, TRACE_environment,
+            TRACE_release, TRACE_version },
         TRACE_start_ns },
     [OBSERVATION] = { "observation", "trace_no, id", 2, 8,
-        { OBSERVATION_start_ns, OBSERVATION_type, OBSERVATION_name, OBSERVATION_parent_id, OBSERVATION_level, OBSERVATION_model,
-            OBSERVATION_user_id, OBSERVATION_environment },
+        { OBSERVATION_start_ns, OBSERVATION_type, OBSERVATION_name, OBSERVATION_parent_id, OBSERVATION_level,
+            OBSERVATION_model, OBSERVATION_user_id, OBSERVATION_environment },
         OBSERVATION_start_ns },
     [SCORE] = { "score", "project, id", 2, 7,
-        { SCORE_time_ns, SCORE_name, SCORE_source, SCORE_trace_id, SCORE_observation_id, SCORE_session_id, SCORE_config_id }, SCORE_time_ns },
+        { SCORE_time_ns, SCORE_name, SCORE_source, SCORE_trace_id, SCORE_observation_id, SCORE_session_id,
+            SCORE_config_id },
+        SCORE_time_ns },
     [SESSION] = { "session", "project, id", 2, 2, { SESSION_start_ns, SESSION_user_id }, SESSION_start_ns },
     [USER] = { "user", "project, id", 2, 2, { USER_last_seen_ns, USER_first_seen_ns }, USER_last_seen_ns },
     [MESSAGE] = { "message", "project, thread, id", 3, 1, { MESSAGE_time_ns }, MESSAGE_time_ns },
     [RECORD] = { "record", "project, kind, id", 3, 6,
-        { RECORD_time_ns, RECORD_name, RECORD_parent_id, RECORD_seq, RECORD_trace_id, RECORD_status }, RECORD_time_ns },
+        { RECORD_time_ns, RECORD_name, RECORD_parent_id, RECORD_seq, RECORD_trace_id, RECORD_status },
+        RECORD_time_ns },
 };
 
-bool tables__keeps(enum entity e, unsigned column)
+uint32_t tables__kept(enum entity e)
 {
+    uint32_t set = 0;
     for (unsigned i = 0; i < tables[e].n_kept; i++)
-        if (tables[e].kept[i] == column)
-            return true;
-    return false;
+        set |= UINT32_C(1) << tables[e].kept[i];
+    return set;
 }
 
 const struct column *tables__column(enum entity e, unsigned column)

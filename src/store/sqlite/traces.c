@@ -2,7 +2,8 @@
  * Traces are numbered in order of arrival; their observations cluster by the number, so that what arrives together lies together.
  *
  * A trace that only observations name has a hollow row: number, project and id. The writer finds the number of a trace it has just seen
- * in a table of places (project, id) -> number, so that an event costs no search in the index of random keys.
+ * in a table of places (project, id) -> number, so that an event costs no search in the index of random keys. Rows that are put lie in
+ * fresh.c until the commit.
  */
 #include "store/sqlite/sqlite_priv.h"
 
@@ -11,8 +12,8 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-#define PLACES     16384
-#define PLACE_ID   36 /* longer ids are searched each time */
+#define PLACES   16384
+#define PLACE_ID 36 /* longer ids are searched each time */
 
 struct trace_place {
     int64_t no; /* 0: empty */
@@ -66,31 +67,22 @@ static enum status find_number(struct conn *c, int32_t project, struct str id, i
     return st;
 }
 
-static enum status add_hollow(struct conn *c, int32_t project, struct str id, int64_t *no, struct err *err)
-{
-    sqlite3_stmt *s;
-    enum status st = conn__take(c, STMT_TRACE_HOLLOW, &s, err);
-    if (st != ST_OK)
-        return st;
-    sqlite3_bind_int64(s, 1, c->d->next_trace);
-    sqlite3_bind_int(s, 2, project);
-    ids__bind(s, 3, id);
-    st = conn__run(c, STMT_TRACE_HOLLOW, s, err);
-    if (st == ST_OK)
-        *no = c->d->next_trace++;
-    return st;
-}
-
-enum status traces__number(struct conn *c, int32_t project, struct str id, bool make, int64_t *no, struct err *err)
+enum status traces__number(
+    struct conn *c, int32_t project, struct str id, bool make, int64_t *no, struct err *err)
 {
     struct trace_place *p = place_of(c, project, id);
     if (is_at(p, project, id)) {
         *no = p->no;
         return ST_OK;
     }
-    enum status st = find_number(c, project, id, no, err);
-    if (st == ST_OK && *no == 0 && make)
-        st = add_hollow(c, project, id, no, err);
+    enum status st = ST_OK;
+    *no = c == &c->d->writer ? fresh__number(c->d, project, id) : 0;
+    if (*no == 0)
+        st = find_number(c, project, id, no, err);
+    if (st == ST_OK && *no == 0 && make) {
+        *no = c->d->next_trace++;
+        fresh__add_trace(c->d, project, id, *no);
+    }
     if (st == ST_OK && *no)
         set_place(p, project, id, *no);
     return st;
@@ -108,7 +100,8 @@ enum status traces__of(struct conn *c, int64_t no, struct err *err)
     sqlite3_bind_int64(s, 1, no);
     st = conn__step(c, s, &row, err);
     if (st == ST_OK && !row)
-        st = err_set(err, ST_CORRUPT, "an observation lies under trace number %lld, which does not exist", (long long)no);
+        st = err_set(err, ST_CORRUPT, "an observation lies under trace number %lld, which does not exist",
+            (long long)no);
     if (st == ST_OK) {
         bool binary = sqlite3_column_type(s, 1) == SQLITE_BLOB;
         struct str key = { sqlite3_column_blob(s, 1), (size_t)sqlite3_column_bytes(s, 1) };
@@ -124,7 +117,8 @@ enum status traces__of(struct conn *c, int64_t no, struct err *err)
 
 /* ---- rows ----------------------------------------------------------------------------------------------------------- */
 
-static enum status at_start(struct conn *c, unsigned which, int32_t project, int64_t start_ns, int64_t no, struct err *err)
+static enum status at_start(
+    struct conn *c, unsigned which, int32_t project, int64_t start_ns, int64_t no, struct err *err)
 {
     sqlite3_stmt *s;
     enum status st = conn__take(c, which, &s, err);
@@ -136,54 +130,22 @@ static enum status at_start(struct conn *c, unsigned which, int32_t project, int
     return conn__run(c, which, s, err);
 }
 
-/* The list by start, by difference. */
-static enum status move_in_list(struct conn *c, const struct row *r, const struct row *old, int64_t no, struct err *err)
+enum status traces__move_in_list(struct conn *c, int32_t project, int64_t no, bool was_listed, int64_t was_ns,
+    int64_t start_ns, struct err *err)
 {
-    int64_t now = trace_start_ns(r);
     enum status st = ST_OK;
-    if (old && trace_start_ns(old) == now)
+    if (was_listed && was_ns == start_ns)
         return ST_OK;
-    if (old)
-        st = at_start(c, STMT_TRACE_AT_DROP, r->project, trace_start_ns(old), no, err);
-    return st == ST_OK ? at_start(c, STMT_TRACE_AT_ADD, r->project, now, no, err) : st;
-}
-
-static enum status put_row(struct conn *c, const struct row *r, int64_t no, struct err *err)
-{
-    sqlite3_stmt *s;
-    struct buf scratch;
-    enum status st = conn__take(c, STMT_PUT + TRACE, &s, err);
-    if (st != ST_OK)
-        return st;
-    buf_init(&scratch, 0);
-    sqlite3_bind_int64(s, 1, no);
-    sqlite3_bind_int(s, 2, r->project);
-    ids__bind(s, 3, r->id);
-    st = rows__bind(c, s, 4, r, &scratch, err);
-    if (st == ST_OK)
-        st = conn__run(c, STMT_PUT + TRACE, s, err);
-    else
-        conn__give(c, STMT_PUT + TRACE, s);
-    buf_fini(&scratch);
-    return st;
+    if (was_listed)
+        st = at_start(c, STMT_TRACE_AT_DROP, project, was_ns, no, err);
+    return st == ST_OK ? at_start(c, STMT_TRACE_AT_ADD, project, start_ns, no, err) : st;
 }
 
 enum status traces__put(struct conn *c, const struct row *r, const struct row *old, struct err *err)
 {
     int64_t no;
-    enum status st = traces__number(c, r->project, r->id, false, &no, err);
-    bool is_new = st == ST_OK && no == 0;
-    if (is_new)
-        no = c->d->next_trace;
-    if (st == ST_OK)
-        st = put_row(c, r, no, err);
-    if (st == ST_OK && is_new) {
-        c->d->next_trace++;
-        set_place(place_of(c, r->project, r->id), r->project, r->id, no);
-    }
-    if (st == ST_OK)
-        st = move_in_list(c, r, old, no, err);
-    return st == ST_OK ? facets__put_trace(c, r, old, no, err) : st;
+    enum status st = traces__number(c, r->project, r->id, true, &no, err);
+    return st == ST_OK ? fresh__put_trace(c, r, old, no, err) : st;
 }
 
 /* While observations lie under the number the row turns hollow; else it goes. */
@@ -195,8 +157,9 @@ enum status traces__delete(struct conn *c, const struct row *r, struct err *err)
     enum status st = traces__number(c, r->project, r->id, false, &no, err);
     if (st != ST_OK || no == 0)
         return st;
+    facets__note_old(c->d, r, no);
     if ((st = at_start(c, STMT_TRACE_AT_DROP, r->project, trace_start_ns(r), no, err)) != ST_OK ||
-        (st = facets__delete_trace(c, r, no, err)) != ST_OK || (st = conn__take(c, STMT_TRACE_USED, &s, err)) != ST_OK)
+        (st = conn__take(c, STMT_TRACE_USED, &s, err)) != ST_OK)
         return st;
     sqlite3_bind_int64(s, 1, no);
     st = conn__step(c, s, &used, err);

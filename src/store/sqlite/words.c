@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-#define SLOTS 1024
+#define SLOTS      1024
 #define FULL_SLOTS 64
 
 struct word {
@@ -23,7 +23,10 @@ struct word {
 struct word_cache {
     struct word by_text[SLOTS];   /* project and text -> number */
     struct word by_number[SLOTS]; /* number -> text */
-    struct { int32_t project; int64_t words; } counts[FULL_SLOTS]; /* writer: how many words a project has */
+    struct {
+        int32_t project;
+        int64_t words;
+    } counts[FULL_SLOTS]; /* writer: how many words a project has */
 };
 
 static void clear(struct word *w)
@@ -68,7 +71,8 @@ void words__free(struct conn *c)
 
 static struct word *text_slot(struct conn *c, int32_t project, struct str text)
 {
-    return &cache(c)->by_text[(hash64(text) + (uint64_t)(uint32_t)project * UINT64_C(0x9E3779B97F4A7C15)) % SLOTS];
+    return &cache(c)->by_text[(hash64(text) + (uint64_t)(uint32_t)project * UINT64_C(0x9E3779B97F4A7C15)) %
+                              SLOTS];
 }
 
 static bool holds(const struct word *w, int32_t project, struct str text)
@@ -76,7 +80,8 @@ static bool holds(const struct word *w, int32_t project, struct str text)
     return w->number && w->project == project && str_eq((struct str){ w->text, w->n }, text);
 }
 
-static enum status find_stored(struct conn *c, int32_t project, struct str text, int64_t *number, struct err *err)
+static enum status find_stored(
+    struct conn *c, int32_t project, struct str text, int64_t *number, struct err *err)
 {
     sqlite3_stmt *s;
     bool row;
@@ -114,7 +119,8 @@ static enum status has_room(struct conn *c, int32_t project, bool *room, struct 
     return ST_OK;
 }
 
-static enum status add_word(struct conn *c, int32_t project, struct str text, int64_t *number, struct err *err)
+static enum status add_word(
+    struct conn *c, int32_t project, struct str text, int64_t *number, struct err *err)
 {
     sqlite3_stmt *s;
     bool room;
@@ -132,7 +138,8 @@ static enum status add_word(struct conn *c, int32_t project, struct str text, in
     return ST_OK;
 }
 
-enum status words__number(struct conn *c, int32_t project, struct str text, bool add, int64_t *number, struct err *err)
+enum status words__number(
+    struct conn *c, int32_t project, struct str text, bool add, int64_t *number, struct err *err)
 {
     *number = 0;
     if (text.n == 0 || text.n > WORD_MAX || memchr(text.p, 0, text.n))
@@ -165,7 +172,8 @@ enum status words__text(struct conn *c, struct arena *a, int64_t number, struct 
     sqlite3_bind_int64(s, 1, number);
     st = conn__step(c, s, &row, err);
     if (st == ST_OK && !row)
-        st = err_set(err, ST_CORRUPT, "a row names word %lld, which the dictionary does not have", (long long)number);
+        st = err_set(
+            err, ST_CORRUPT, "a row names word %lld, which the dictionary does not have", (long long)number);
     if (st == ST_OK) {
         struct str found = { (const char *)sqlite3_column_text(s, 0), (size_t)sqlite3_column_bytes(s, 0) };
         set(w, number, 0, found);
@@ -173,17 +181,4 @@ enum status words__text(struct conn *c, struct arena *a, int64_t number, struct 
     }
     conn__give(c, STMT_WORD_TEXT, s);
     return st;
-}
-
-enum status words__bind(struct conn *c, sqlite3_stmt *s, int at, int32_t project, struct str text, struct err *err)
-{
-    int64_t number;
-    enum status st = words__number(c, project, text, true, &number, err);
-    if (st != ST_OK)
-        return st;
-    if (number)
-        sqlite3_bind_int64(s, at, number);
-    else
-        sqlite3_bind_text64(s, at, text.p, text.n, SQLITE_STATIC, SQLITE_UTF8);
-    return ST_OK;
 }
