@@ -112,11 +112,14 @@ struct api *api_new(const struct api_parts *parts)
     api->parts = *parts;
     api->router = router_new();
     api->started_mono = clock_mono_ns();
-    api->handler = (struct http_handler){ .ctx = api, .begin = api__begin, .handle = handle, .error = on_error, .finish = finish };
+    api->handler = (struct http_handler){
+        .ctx = api, .begin = api__begin, .handle = handle, .error = on_error, .finish = finish
+    };
     lock_init(&api->edits, LOCK_API);
     for (unsigned d = 0; d < D_COUNT; d++)
         for (size_t i = 0; i < dialects[d]->n_routes; i++)
-            router_add(api->router, d, dialects[d]->routes[i].method, dialects[d]->routes[i].pattern, &dialects[d]->routes[i]);
+            router_add(api->router, d, dialects[d]->routes[i].method, dialects[d]->routes[i].pattern,
+                &dialects[d]->routes[i]);
     return api;
 }
 

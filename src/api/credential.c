@@ -38,7 +38,8 @@ static bool from_authorization(const struct http_request *r, struct credential_f
     return true;
 }
 
-static bool from_header(const struct http_request *r, const char *name, enum carrier carrier, struct credential_found *out)
+static bool from_header(
+    const struct http_request *r, const char *name, enum carrier carrier, struct credential_found *out)
 {
     struct str v = str_trim(http_header_get(r, name));
     if (v.n == 0)
@@ -62,25 +63,28 @@ static bool from_query(const struct http_request *r, struct str query, struct cr
     return false;
 }
 
-static void find_carrier(const struct http_request *r, struct str query, bool api_key_first, struct credential_found *out)
+static void find_carrier(
+    const struct http_request *r, struct str query, bool api_key_first, struct credential_found *out)
 {
     if (api_key_first && from_header(r, "x-api-key", CARRIER_X_API_KEY, out))
         return;
     if (from_authorization(r, out) || from_header(r, "x-auth-token", CARRIER_X_AUTH_TOKEN, out) ||
-        from_header(r, "x-api-key", CARRIER_X_API_KEY, out) || from_header(r, "lunary-project-key", CARRIER_LUNARY_PROJECT_KEY, out) ||
-        from_query(r, query, out))
+        from_header(r, "x-api-key", CARRIER_X_API_KEY, out) ||
+        from_header(r, "lunary-project-key", CARRIER_LUNARY_PROJECT_KEY, out) || from_query(r, query, out))
         return;
     from_header(r, "x-langfuse-public-key", CARRIER_LANGFUSE_PUBLIC_KEY, out);
 }
 
-void credential_find(struct account *acc, const struct http_request *r, struct str query, bool api_key_first, struct credential_found *out)
+void credential_find(struct account *acc, const struct http_request *r, struct str query, bool api_key_first,
+    struct credential_found *out)
 {
     *out = (struct credential_found){ .carrier = CARRIER_NONE };
     find_carrier(r, query, api_key_first, out);
     if (out->carrier == CARRIER_NONE)
         return;
-    out->known = out->carrier == CARRIER_BASIC ? account_find_pair(acc, out->first, out->token, r->arena, &out->key)
-                                               : account_find(acc, out->token, r->arena, &out->key);
+    out->known = out->carrier == CARRIER_BASIC
+                     ? account_find_pair(acc, out->first, out->token, r->arena, &out->key)
+                     : account_find(acc, out->token, r->arena, &out->key);
     out->failed = !out->known && out->key.failed;
     /* Never a credential of its own but for AgentTrace's rows. */
     if (out->carrier == CARRIER_LANGFUSE_PUBLIC_KEY && (!out->known || out->key.form != ACCOUNT_AGENTTRACE)) {
@@ -94,7 +98,12 @@ void credential_find(struct account *acc, const struct http_request *r, struct s
 
 struct caller caller_of(const struct account_key *k)
 {
-    return (struct caller){ .project = k->project, .project_id = k->project_id, .project_name = k->project_name, .project_slug = k->project_slug,
-                            .organization_id = k->organization_id, .form = (enum key_form)k->form, .public_half = k->public_half,
-                            .ingest_only = k->ingest_only };
+    return (struct caller){ .project = k->project,
+        .project_id = k->project_id,
+        .project_name = k->project_name,
+        .project_slug = k->project_slug,
+        .organization_id = k->organization_id,
+        .form = (enum key_form)k->form,
+        .public_half = k->public_half,
+        .ingest_only = k->ingest_only };
 }

@@ -17,7 +17,8 @@ struct credential_found {
 };
 
 /* api_key_first: on Langtrace's own rows X-API-Key comes before everything else. */
-void credential_find(struct account *acc, const struct http_request *r, struct str query, bool api_key_first, struct credential_found *out);
+void credential_find(struct account *acc, const struct http_request *r, struct str query, bool api_key_first,
+    struct credential_found *out);
 /* As a dialect sees it. Strings are shared with the key. */
 struct caller caller_of(const struct account_key *k);
 

@@ -11,8 +11,12 @@
 #include "api/decide.h"
 
 const struct dialect *const dialects[D_COUNT] = {
-    [D_LANGWATCH] = &langwatch_dialect, [D_LANGTRACE] = &langtrace_dialect, [D_LLMONITOR] = &llmonitor_dialect,
-    [D_AGENTTRACE] = &agenttrace_dialect, [D_LANGFUSE] = &langfuse_dialect, [D_OTLP] = &otlp_dialect,
+    [D_LANGWATCH] = &langwatch_dialect,
+    [D_LANGTRACE] = &langtrace_dialect,
+    [D_LLMONITOR] = &llmonitor_dialect,
+    [D_AGENTTRACE] = &agenttrace_dialect,
+    [D_LANGFUSE] = &langfuse_dialect,
+    [D_OTLP] = &otlp_dialect,
 };
 
 #define BIT(d) (1u << (d))
@@ -45,7 +49,8 @@ static struct decision rule_t(const struct evidence *e)
 
 static bool has_resource(struct json body)
 {
-    static const char *const names[] = { "resourceSpans", "resourceLogs", "resourceMetrics", "resource_spans", "resource_logs", "resource_metrics" };
+    static const char *const names[] = { "resourceSpans", "resourceLogs", "resourceMetrics", "resource_spans",
+        "resource_logs", "resource_metrics" };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (json_type(json_key(body, names[i])) != JSON_ABSENT)
             return true;
@@ -77,8 +82,8 @@ static struct decision rule_p(const struct evidence *e)
         return decided(e->form == FORM_LANGFUSE ? D_LANGFUSE : D_AGENTTRACE, "P2");
     if (e->langfuse_sdk)
         return decided(D_LANGFUSE, "P3");
-    if (e->carrier == CARRIER_BEARER || e->carrier == CARRIER_X_API_KEY || e->carrier == CARRIER_LANGFUSE_PUBLIC_KEY ||
-        e->carrier == CARRIER_API_KEY_QUERY)
+    if (e->carrier == CARRIER_BEARER || e->carrier == CARRIER_X_API_KEY ||
+        e->carrier == CARRIER_LANGFUSE_PUBLIC_KEY || e->carrier == CARRIER_API_KEY_QUERY)
         return decided(D_AGENTTRACE, "P4");
     return e->carrier == CARRIER_NONE ? by_default(D_LANGFUSE, "P5") : decided(D_LANGFUSE, "P5");
 }

@@ -43,8 +43,8 @@ static struct str base_url(struct turn *x)
     bool plain = host.n > 0 && host.n <= 255;
     for (size_t i = 0; i < host.n && plain; i++) {
         char ch = host.p[i];
-        plain = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || ch == '.' || ch == '-' || ch == ':' ||
-                ch == '[' || ch == ']';
+        plain = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
+                ch == '.' || ch == '-' || ch == ':' || ch == '[' || ch == ']';
     }
     return arena_printf(x->r->arena, "http://%.*s", STR_ARG(plain ? host : STR("localhost")));
 }
@@ -165,7 +165,8 @@ static bool unknown_route(struct turn *x, struct http_reply *early)
     for (unsigned m = 0; m < METHOD_COUNT; m++)
         if (methods & (1u << m))
             buf_printf(&allow, "%s%s", allow.n ? ", " : "", method_names[m]);
-    early->headers[early->n_headers++] = (struct http_header){ STR("Allow"), arena_dup(x->r->arena, buf_str(&allow)) };
+    early->headers[early->n_headers++] =
+        (struct http_header){ STR("Allow"), arena_dup(x->r->arena, buf_str(&allow)) };
     buf_fini(&allow);
     return false;
 }
@@ -174,9 +175,10 @@ static bool unknown_route(struct turn *x, struct http_reply *early)
 
 static const char *missing_key_text(const struct turn *x)
 {
-    return x->evidence.candidates & (1u << D_LANGFUSE) && x->evidence.carrier == CARRIER_NONE ? "No authorization header"
-         : x->evidence.carrier == CARRIER_NONE                                                 ? "Missing API key"
-                                                                                               : "Invalid API key";
+    return x->evidence.candidates & (1u << D_LANGFUSE) && x->evidence.carrier == CARRIER_NONE
+               ? "No authorization header"
+           : x->evidence.carrier == CARRIER_NONE ? "Missing API key"
+                                                 : "Invalid API key";
 }
 
 /* A public half opens only routes of its own product that say so. */
@@ -186,14 +188,17 @@ static bool opens(const struct turn *x, const struct route *route)
         return true;
     bool own = (x->credential.form == FORM_LUNARY && x->decision.dialect == D_LLMONITOR) ||
                (x->credential.form == FORM_LANGFUSE && x->decision.dialect == D_LANGFUSE) ||
-               (x->credential.form == FORM_AGENTTRACE && x->decision.dialect == D_AGENTTRACE) || x->decision.dialect == D_OTLP;
+               (x->credential.form == FORM_AGENTTRACE && x->decision.dialect == D_AGENTTRACE) ||
+               x->decision.dialect == D_OTLP;
     return own && route->access == ACCESS_PUBLIC;
 }
 
 static bool authorise(struct turn *x, struct http_reply *early)
 {
     const struct route *route = x->call.route;
-    x->call.credential = x->credential.known ? CREDENTIAL_GOOD : x->credential.carrier == CARRIER_NONE ? CREDENTIAL_NONE : CREDENTIAL_UNKNOWN;
+    x->call.credential = x->credential.known                     ? CREDENTIAL_GOOD
+                         : x->credential.carrier == CARRIER_NONE ? CREDENTIAL_NONE
+                                                                 : CREDENTIAL_UNKNOWN;
     if (x->credential.known) {
         x->caller = caller_of(&x->credential.key);
         x->call.caller = &x->caller;

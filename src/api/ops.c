@@ -51,8 +51,10 @@ static void metrics(struct api *api, struct http_request *r, struct http_reply *
     struct buf body;
     buf_init(&body, 0);
     metrics_write(sets, sizeof(sets) / sizeof(sets[0]), &body);
-    buf_printf(&body, "# HELP tracewell_json_surrogates_total lone surrogates replaced by U+FFFD\n# TYPE tracewell_json_surrogates_total counter\n"
-                      "tracewell_json_surrogates_total %llu\n", (unsigned long long)json_surrogates());
+    buf_printf(&body,
+        "# HELP tracewell_json_surrogates_total lone surrogates replaced by U+FFFD\n# TYPE tracewell_json_surrogates_total counter\n"
+        "tracewell_json_surrogates_total %llu\n",
+        (unsigned long long)json_surrogates());
     metrics_write_process(&body);
     json_reply(r, out, 200, &body);
     out->content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -19,7 +19,8 @@ static enum status ask_find(struct turn *x, struct ask *ask, struct err *err)
 static enum status ask_get(struct turn *x, struct ask *ask, struct err *err)
 {
     struct row *row;
-    enum status st = store_get(x->api->parts.store, x->call.arena, ask->query.project, ask->query.entity, ask->scope, ask->id, ask->query.with, &row, err);
+    enum status st = store_get(x->api->parts.store, x->call.arena, ask->query.project, ask->query.entity,
+        ask->scope, ask->id, ask->query.with, &row, err);
     ask->rows = row;
     ask->n = row ? 1 : 0;
     return st;
@@ -31,23 +32,30 @@ static enum status ask_aggregate(struct turn *x, struct ask *ask, struct err *er
     struct group_row *rows;
     for (size_t i = 0; i < ask->n_groups && i < 3; i++)
         keys[i].by = (int)ask->group[i];
-    enum status st = store_aggregate(x->api->parts.store, x->call.arena, &ask->query, keys, ask->n_groups, &rows, &ask->n_answer_groups, err);
+    enum status st = store_aggregate(x->api->parts.store, x->call.arena, &ask->query, keys, ask->n_groups,
+        &rows, &ask->n_answer_groups, err);
     if (st != ST_OK)
         return st;
     ask->groups = arena_array(x->call.arena, ask->n_answer_groups + 1, sizeof(*ask->groups));
     for (size_t i = 0; i < ask->n_answer_groups; i++) {
         const struct group_row *g = &rows[i];
-        ask->groups[i] = (struct group){ .bucket_ns = g->bucket_ns, .text = { g->text[0], g->text[1], g->text[2] }, .count = g->count,
-                                         .errors = g->errors, .success = g->success, .tokens_input = g->tokens_input,
-                                         .tokens_output = g->tokens_output, .cost_nano_usd = g->cost_nano_usd, .duration_ns = g->duration_ns };
+        ask->groups[i] = (struct group){ .bucket_ns = g->bucket_ns,
+            .text = { g->text[0], g->text[1], g->text[2] },
+            .count = g->count,
+            .errors = g->errors,
+            .success = g->success,
+            .tokens_input = g->tokens_input,
+            .tokens_output = g->tokens_output,
+            .cost_nano_usd = g->cost_nano_usd,
+            .duration_ns = g->duration_ns };
     }
     return ST_OK;
 }
 
 static enum status ask_distinct(struct turn *x, struct ask *ask, struct err *err)
 {
-    return store_distinct(x->api->parts.store, x->call.arena, ask->query.project, ask->query.entity, ask->subject, ask->column, ask->query.limit,
-                          &ask->values, &ask->n_values, err);
+    return store_distinct(x->api->parts.store, x->call.arena, ask->query.project, ask->query.entity,
+        ask->subject, ask->column, ask->query.limit, &ask->values, &ask->n_values, err);
 }
 
 enum status api__ask_store(struct turn *x, size_t from, struct err *err)

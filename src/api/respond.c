@@ -77,7 +77,9 @@ static void move_body(struct turn *x, struct reply *reply, struct http_reply *ou
 static void fill(struct turn *x, struct reply *reply, struct http_reply *out)
 {
     out->status = reply->status;
-    out->content_type = reply->status == 204 ? NULL : reply->content_type ? reply->content_type : "application/json";
+    out->content_type = reply->status == 204  ? NULL
+                        : reply->content_type ? reply->content_type
+                                              : "application/json";
     for (size_t i = 0; i < reply->n_headers; i++)
         add_header(out, reply->headers[i].name, reply->headers[i].value);
     api__cors(x, out);
@@ -117,15 +119,16 @@ void api__reply(struct turn *x, struct reply *reply)
 /* ---- OPTIONS -------------------------------------------------------------------------------------------------------- */
 
 #define METHODS "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
-#define HEADERS                                                                                                                            \
-    "Accept, Authorization, Content-Type, User-Agent, X-API-Key, X-Auth-Token, X-CSRF-Token, X-Langfuse-Public-Key, X-Requested-With, "    \
+#define HEADERS                                                                                                                         \
+    "Accept, Authorization, Content-Type, User-Agent, X-API-Key, X-Auth-Token, X-CSRF-Token, X-Langfuse-Public-Key, X-Requested-With, " \
     "X-Request-ID"
 
 static bool is_header_list(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == ',' || c == ' ';
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                  c == '_' || c == ',' || c == ' ';
         if (!ok)
             return false;
     }

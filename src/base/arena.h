@@ -12,8 +12,8 @@
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena *a); /* NULL is fine */
-void arena_reset(struct arena *a); /* forget all pieces, keep one block */
+void arena_free(struct arena *a);          /* NULL is fine */
+void arena_reset(struct arena *a);         /* forget all pieces, keep one block */
 size_t arena_bytes(const struct arena *a); /* taken from the heap so far */
 
 void *arena_alloc(struct arena *a, size_t n); /* zeroed, aligned to 16 */

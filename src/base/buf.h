@@ -17,7 +17,7 @@ struct buf {
 
 void buf_init(struct buf *b, size_t max);
 void buf_fini(struct buf *b);
-void buf_clear(struct buf *b); /* keeps the memory */
+void buf_clear(struct buf *b);              /* keeps the memory */
 char *buf_reserve(struct buf *b, size_t n); /* room for n more bytes at p + n; NULL when over the maximum */
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_add_str(struct buf *b, struct str s);

@@ -13,7 +13,8 @@ MUST_CHECK enum status zstd_unpack(struct str packed, void *raw, size_t raw_n, s
 /* A streaming decoder of one request body: feed what arrives, read `out`. */
 enum encoding { ENCODING_IDENTITY, ENCODING_GZIP, ENCODING_DEFLATE, ENCODING_ZSTD };
 struct inflater;
-bool encoding_parse(struct str content_encoding, enum encoding *out); /* "", "identity", "gzip", "x-gzip", "deflate", "zstd" */
+bool encoding_parse(struct str content_encoding,
+    enum encoding *out); /* "", "identity", "gzip", "x-gzip", "deflate", "zstd" */
 struct inflater *inflater_new(enum encoding e, size_t limit_bytes);
 void inflater_free(struct inflater *f);
 /* ST_TOO_LARGE as soon as the output would pass the limit (a bomb never grows past it), ST_INVALID when damaged. */

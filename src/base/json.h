@@ -26,7 +26,8 @@ struct json {
 
 /* ST_INVALID with line, column and offset in err; ST_TOO_LARGE when the tree would take more than memory_max bytes
  * (0 = 32 times the text plus 1 MiB). `text` is not changed and may go away afterwards. */
-MUST_CHECK enum status json_parse(struct arena *a, struct str text, size_t memory_max, struct json *out, struct err *err);
+MUST_CHECK enum status json_parse(
+    struct arena *a, struct str text, size_t memory_max, struct json *out, struct err *err);
 uint64_t json_surrogates(void); /* lone surrogates replaced since start, for /metrics */
 
 enum json_type json_type(struct json v);
@@ -35,16 +36,16 @@ bool json_is_obj(struct json v);
 bool json_is_arr(struct json v);
 bool json_is_str(struct json v);
 bool json_is_num(struct json v);
-bool json_is_null(struct json v);  /* explicit null */
-bool json_is_set(struct json v);   /* neither absent nor null */
+bool json_is_null(struct json v); /* explicit null */
+bool json_is_set(struct json v);  /* neither absent nor null */
 
-struct str json_str(struct json v);       /* STR_NONE unless a string */
-bool json_bool(struct json v);            /* false unless true */
+struct str json_str(struct json v);         /* STR_NONE unless a string */
+bool json_bool(struct json v);              /* false unless true */
 bool json_i64(struct json v, int64_t *out); /* a number without fraction that fits (1.0 and 1e3 count) */
 bool json_f64(struct json v, double *out);  /* any number; infinite when out of range */
 struct str json_num_text(struct json v);    /* the number as sent */
 
-size_t json_size(struct json v);          /* members or items */
+size_t json_size(struct json v);                       /* members or items */
 struct json json_get(struct json obj, struct str key); /* the last member of that name, as in JavaScript */
 struct json json_key(struct json obj, const char *key);
 struct json json_at(struct json arr, size_t i);
@@ -82,7 +83,8 @@ void jw_key_str(struct jw *w, struct str key);
 void jw_str(struct jw *w, struct str s); /* absent writes null */
 void jw_cstr(struct jw *w, const char *s);
 void jw_i64(struct jw *w, int64_t v);
-void jw_f64(struct jw *w, double v); /* shortest text that reads back; integers without a point; not finite writes null */
+void jw_f64(struct jw *w,
+    double v); /* shortest text that reads back; integers without a point; not finite writes null */
 void jw_bool(struct jw *w, bool v);
 void jw_null(struct jw *w);
 void jw_raw(struct jw *w, struct str json_text); /* valid JSON text; absent writes null */

@@ -10,13 +10,13 @@
 #include <stdint.h>
 
 enum lock_rank {
-    LOCK_API,      /* edits that read before they write */
-    LOCK_HTTP,     /* worker queue, connections in flight */
-    LOCK_ACCOUNT,  /* key cache and accounts.db */
-    LOCK_INGEST,   /* the batch queue */
-    LOCK_STORE,    /* segment table, reader pool */
-    LOCK_SEGMENT,  /* one segment file's index */
-    LOCK_LEAF,     /* anything that takes no other lock */
+    LOCK_API,     /* edits that read before they write */
+    LOCK_HTTP,    /* worker queue, connections in flight */
+    LOCK_ACCOUNT, /* key cache and accounts.db */
+    LOCK_INGEST,  /* the batch queue */
+    LOCK_STORE,   /* segment table, reader pool */
+    LOCK_SEGMENT, /* one segment file's index */
+    LOCK_LEAF,    /* anything that takes no other lock */
 };
 
 struct lock {

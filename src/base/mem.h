@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t n);  /* zeroed */
+void *mem_alloc(size_t n);                  /* zeroed */
 void *mem_array(size_t count, size_t size); /* zeroed, overflow checked */
 void *mem_resize(void *p, size_t n);
 char *mem_strdup(const char *s);

@@ -20,8 +20,8 @@ struct metric_times {
 };
 
 #define METRIC_C_COUNTER _Atomic int64_t
-#define METRIC_C_GAUGE _Atomic int64_t
-#define METRIC_C_TIMES struct metric_times
+#define METRIC_C_GAUGE   _Atomic int64_t
+#define METRIC_C_TIMES   struct metric_times
 
 struct metric_row {
     const char *field;
@@ -38,7 +38,8 @@ struct metric_set {
     const void *target;
 };
 
-#define METRIC_ROW(strct, field, kind, unit, text) { #field, METRIC_##kind, unit, text, offsetof(strct, field) },
+#define METRIC_ROW(strct, field, kind, unit, text) \
+    { #field, METRIC_##kind, unit, text, offsetof(strct, field) },
 
 void metric_add(_Atomic int64_t *m, int64_t by);
 void metric_set_to(_Atomic int64_t *m, int64_t v);

@@ -16,11 +16,11 @@
 
 enum option_type { OPTION_TEXT, OPTION_INT, OPTION_BYTES, OPTION_BOOL, OPTION_TIME };
 
-#define OPTION_C_TEXT const char *
-#define OPTION_C_INT int64_t
+#define OPTION_C_TEXT  const char *
+#define OPTION_C_INT   int64_t
 #define OPTION_C_BYTES int64_t
-#define OPTION_C_BOOL bool
-#define OPTION_C_TIME int64_t
+#define OPTION_C_BOOL  bool
+#define OPTION_C_TIME  int64_t
 
 struct option_row {
     const char *field; /* C name; '_' is '-' on the command line */
@@ -46,8 +46,8 @@ struct option_set {
 /* Defaults, then environment, then argv[*i...]: stops at the first word that is no option ("--" is skipped) and leaves its
  * index in *i. ST_INVALID with a sentence that names the option and what it takes; close names are suggested.
  * Texts live in `a`. */
-MUST_CHECK enum status options_read(const struct option_set *sets, size_t n, int argc, char **argv, int *i, struct arena *a,
-                                    struct err *err);
+MUST_CHECK enum status options_read(
+    const struct option_set *sets, size_t n, int argc, char **argv, int *i, struct arena *a, struct err *err);
 /* Print the rows for --help / as a Markdown table. */
 void options_help(const struct option_set *sets, size_t n, struct buf *out);
 void options_markdown(const struct option_set *sets, size_t n, struct buf *out);

@@ -37,7 +37,8 @@ int status_http(enum status st);
 bool status_retryable(enum status st);
 
 /* Fill `err` (may be NULL) and return `st`. Long text is cut at a character border. Clears path and position. */
-enum status err_set(struct err *err, enum status st, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+enum status err_set(struct err *err, enum status st, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The same, with the JSON path of the fault. */
 enum status err_at(struct err *err, enum status st, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

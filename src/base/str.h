@@ -14,8 +14,11 @@ struct str {
 };
 
 #define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
-#define STR_INIT(literal) { "" literal, sizeof(literal) - 1 }
-#define STR_NONE ((struct str){ NULL, 0 })
+#define STR_INIT(literal)               \
+    {                                   \
+        "" literal, sizeof(literal) - 1 \
+    }
+#define STR_NONE   ((struct str){ NULL, 0 })
 /* For printf: "%.*s", STR_ARG(s) */
 #define STR_ARG(s) (int)((s).n > 100000 ? 100000 : (s).n), (s).p ? (s).p : ""
 

@@ -19,19 +19,35 @@
 #include "model/model.h"
 #include "query/query.h"
 
-enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS, METHOD_COUNT };
+enum method {
+    METHOD_GET,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_COUNT
+};
 
-enum key_form { FORM_NONE, FORM_LANGFUSE, FORM_LANGWATCH, FORM_LANGTRACE, FORM_LUNARY, FORM_AGENTTRACE, FORM_TRACEWELL };
+enum key_form {
+    FORM_NONE,
+    FORM_LANGFUSE,
+    FORM_LANGWATCH,
+    FORM_LANGTRACE,
+    FORM_LUNARY,
+    FORM_AGENTTRACE,
+    FORM_TRACEWELL
+};
 
 /* Whom a key speaks for. */
 struct caller {
-    int32_t project;          /* number, > 0 */
-    struct str project_id;    /* what answers show as project id */
+    int32_t project;       /* number, > 0 */
+    struct str project_id; /* what answers show as project id */
     struct str project_name, project_slug;
     struct str organization_id;
     enum key_form form;
-    bool public_half;         /* the half that opens only what its product's contract opens with it */
-    bool ingest_only;         /* traces:create only */
+    bool public_half; /* the half that opens only what its product's contract opens with it */
+    bool ingest_only; /* traces:create only */
 };
 
 /* What opens a route. */
@@ -48,12 +64,15 @@ enum credential { CREDENTIAL_NONE, CREDENTIAL_UNKNOWN, CREDENTIAL_GOOD };
 /* The six verbs (docs, permissions, metrics). */
 enum verb { VERB_INGEST, VERB_LIST, VERB_GET, VERB_PUT, VERB_REMOVE, VERB_AGGREGATE };
 
-struct pair { struct str name, value; };
+struct pair {
+    struct str name, value;
+};
 
 struct reply {
     int status;
-    const char *content_type;  /* default "application/json" */
-    struct pair headers[8]; size_t n_headers;
+    const char *content_type; /* default "application/json" */
+    struct pair headers[8];
+    size_t n_headers;
     struct buf body;
 };
 
@@ -61,20 +80,35 @@ struct reply {
 struct ask {
     enum { ASK_FIND, ASK_GET, ASK_AGGREGATE, ASK_DISTINCT } kind;
     struct query query;
-    struct str scope, id;                      /* ASK_GET; query.entity, query.project, query.with count */
-    int group[3]; size_t n_groups;             /* ASK_AGGREGATE: struct group_key values of store.h */
-    enum subject subject; uint8_t column;      /* ASK_DISTINCT */
+    struct str scope, id; /* ASK_GET; query.entity, query.project, query.with count */
+    int group[3];
+    size_t n_groups; /* ASK_AGGREGATE: struct group_key values of store.h */
+    enum subject subject;
+    uint8_t column; /* ASK_DISTINCT */
     /* answers */
-    struct row *rows; size_t n;                /* ASK_GET: n is 0 or 1 */
-    bool more; int64_t total;
-    struct group *groups; size_t n_answer_groups;
-    struct str *values; size_t n_values;
+    struct row *rows;
+    size_t n; /* ASK_GET: n is 0 or 1 */
+    bool more;
+    int64_t total;
+    struct group *groups;
+    size_t n_answer_groups;
+    struct str *values;
+    size_t n_values;
 };
 struct group {
-    int64_t bucket_ns; struct str text[3];
+    int64_t bucket_ns;
+    struct str text[3];
     int64_t count, errors, success, tokens_input, tokens_output, cost_nano_usd, duration_ns;
 };
-enum { GROUP_BY_NONE, GROUP_BY_DAY, GROUP_BY_HOUR, GROUP_BY_NAME, GROUP_BY_TYPE, GROUP_BY_MODEL, GROUP_BY_USER };
+enum {
+    GROUP_BY_NONE,
+    GROUP_BY_DAY,
+    GROUP_BY_HOUR,
+    GROUP_BY_NAME,
+    GROUP_BY_TYPE,
+    GROUP_BY_MODEL,
+    GROUP_BY_USER
+};
 
 struct dialect;
 struct route;
@@ -84,30 +118,36 @@ struct call {
     const struct dialect *dialect;
     const struct route *route;
     enum method method;
-    struct str path;                           /* normalised, escapes kept */
-    struct str params[6]; size_t n_params;     /* of the pattern's {names}, in order, decoded */
-    struct pair *query; size_t n_query;        /* decoded, in order */
+    struct str path; /* normalised, escapes kept */
+    struct str params[6];
+    size_t n_params; /* of the pattern's {names}, in order, decoded */
+    struct pair *query;
+    size_t n_query; /* decoded, in order */
     struct str query_raw;
-    const struct pair *headers; size_t n_headers; /* names lower-case */
+    const struct pair *headers;
+    size_t n_headers; /* names lower-case */
     struct str body;
     int64_t now_ns;
-    struct str base_url;                       /* "http://127.0.0.1:8585" */
-    const struct caller *caller;               /* NULL on ACCESS_OPEN and ACCESS_BODY */
+    struct str base_url;         /* "http://127.0.0.1:8585" */
+    const struct caller *caller; /* NULL on ACCESS_OPEN and ACCESS_BODY */
     enum credential credential;
     /* The project a token (any form) belongs to; NULL unknown. For ACCESS_BODY and LLMonitor's appId. */
     const struct caller *(*find_caller)(void *ctx, struct str token, struct arena *a);
     void *find_ctx;
-    struct ask *asks; size_t n_asks, cap_asks;
-    unsigned round;                            /* how often ask was called before */
-    bool again;                                /* set by ask: call me again with these answers */
-    struct json json; bool parsed;             /* call_json()'s own */
-    enum status parse_status; struct err parse_err;
-    struct batch *batch;                       /* after write: with its results */
-    void *state;                               /* the route's own, between its functions */
+    struct ask *asks;
+    size_t n_asks, cap_asks;
+    unsigned round; /* how often ask was called before */
+    bool again;     /* set by ask: call me again with these answers */
+    struct json json;
+    bool parsed; /* call_json()'s own */
+    enum status parse_status;
+    struct err parse_err;
+    struct batch *batch; /* after write: with its results */
+    void *state;         /* the route's own, between its functions */
 };
 
 struct str call_header(const struct call *c, const char *lower_name);
-struct str call_query(const struct call *c, const char *name);  /* first of that name; absent: STR_NONE */
+struct str call_query(const struct call *c, const char *name); /* first of that name; absent: STR_NONE */
 /* Parse call->body once; later calls return the same value. Absent body: ST_INVALID. */
 MUST_CHECK enum status call_json(struct call *c, struct json *out, struct err *err);
 /* Add a question; the returned pointer is good until the next one is added: keep the index (c->n_asks - 1). */
@@ -138,9 +178,10 @@ struct route {
 enum cors { CORS_NONE, CORS_STAR, CORS_REFLECT, CORS_CRED };
 
 struct dialect {
-    const char *name;          /* folder, prefix, log tag: "langwatch" */
+    const char *name; /* folder, prefix, log tag: "langwatch" */
     enum cors cors;
-    const struct route *routes; size_t n_routes;
+    const struct route *routes;
+    size_t n_routes;
     /* Body for an error met before or in a route. call->route is NULL when no route matched. Must set status and body. */
     void (*error)(const struct call *c, const struct err *err, struct reply *r);
 };

@@ -17,7 +17,8 @@ static enum status text_in(struct json v, bool id, struct value *out, struct err
         return wrong_type(err, "string", v);
     struct str s = json_str(v);
     if (id && !str_is_id(s))
-        return err_set(err, ST_INVALID, "Expected an id of 1 to 800 bytes of UTF-8 without control characters, received %zu bytes", s.n);
+        return err_set(err, ST_INVALID,
+            "Expected an id of 1 to 800 bytes of UTF-8 without control characters, received %zu bytes", s.n);
     *out = value_text(s);
     return ST_OK;
 }
@@ -28,7 +29,8 @@ static enum status int_in(struct json v, struct value *out, struct err *err)
     if (!json_is_num(v))
         return wrong_type(err, "number", v);
     if (!json_i64(v, &i))
-        return err_set(err, ST_INVALID, "Expected a whole number of at most 64 bits, received %.*s", STR_ARG(str_sub(json_num_text(v), 0, 40)));
+        return err_set(err, ST_INVALID, "Expected a whole number of at most 64 bits, received %.*s",
+            STR_ARG(str_sub(json_num_text(v), 0, 40)));
     *out = value_int(i);
     return ST_OK;
 }
@@ -39,7 +41,8 @@ static enum status ms_in(struct json v, struct value *out, struct err *err)
     if (!json_f64(v, &ms))
         return wrong_type(err, "number", v);
     if (!(ms > -9.2e12 && ms < 9.2e12))
-        return err_set(err, ST_INVALID, "Expected epoch milliseconds, received %.*s", STR_ARG(str_sub(json_num_text(v), 0, 40)));
+        return err_set(err, ST_INVALID, "Expected epoch milliseconds, received %.*s",
+            STR_ARG(str_sub(json_num_text(v), 0, 40)));
     *out = value_int((int64_t)ms * NS_PER_MS);
     return ST_OK;
 }
@@ -50,7 +53,8 @@ static enum status iso_in(struct json v, struct value *out, struct err *err)
     if (!json_is_str(v))
         return wrong_type(err, "string", v);
     if (!time_parse_iso(json_str(v), &ns))
-        return err_set(err, ST_INVALID, "Expected a date such as 2026-01-02T03:04:05.678Z, received \"%.*s\"", STR_ARG(str_sub(json_str(v), 0, 60)));
+        return err_set(err, ST_INVALID, "Expected a date such as 2026-01-02T03:04:05.678Z, received \"%.*s\"",
+            STR_ARG(str_sub(json_str(v), 0, 60)));
     *out = value_int(ns);
     return ST_OK;
 }
@@ -78,7 +82,8 @@ static enum status level_in(struct json v, struct value *out, struct err *err)
 {
     int level = json_is_str(v) ? level_find(json_str(v)) : -1;
     if (level < 0)
-        return err_set(err, ST_INVALID, "Expected 'DEBUG' | 'DEFAULT' | 'WARNING' | 'ERROR', received %.*s", STR_ARG(json_is_str(v) ? json_str(v) : str_of(json_type_name(json_type(v)))));
+        return err_set(err, ST_INVALID, "Expected 'DEBUG' | 'DEFAULT' | 'WARNING' | 'ERROR', received %.*s",
+            STR_ARG(json_is_str(v) ? json_str(v) : str_of(json_type_name(json_type(v)))));
     *out = value_int(level);
     return ST_OK;
 }
@@ -132,7 +137,8 @@ static struct json walk(struct json v, const char *path)
     return v;
 }
 
-enum status fields_decode(const struct field *fields, size_t n, unsigned kinds, struct json v, struct event *e, struct err *err)
+enum status fields_decode(
+    const struct field *fields, size_t n, unsigned kinds, struct json v, struct event *e, struct err *err)
 {
     for (size_t i = 0; i < n; i++) {
         const struct field *f = &fields[i];
@@ -178,7 +184,8 @@ void field_out(enum conversion c, const struct value *v, struct jw *w)
 }
 
 /* Members with a common prefix stand in groups in the table, so one open object is enough. */
-void fields_encode(const struct field *fields, size_t n, unsigned kinds, const struct row *r, bool null_too, struct jw *w)
+void fields_encode(
+    const struct field *fields, size_t n, unsigned kinds, const struct row *r, bool null_too, struct jw *w)
 {
     struct str open = STR_NONE;
     for (size_t i = 0; i < n; i++) {

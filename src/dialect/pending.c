@@ -4,9 +4,16 @@
  */
 #include "dialect/dialect.h"
 
-#define ROUTE(method_, pattern_, verb_, entity_, access_, mib, ask_, write_, reply_)                                                       \
-    { .method = METHOD_##method_, .pattern = pattern_, .verb = VERB_##verb_, .entity = entity_, .access = ACCESS_##access_,                  \
-      .limit_bytes = (mib)*INT64_C(1048576), .ask = ROUTE_##ask_, .write = ROUTE_##write_, .reply = ROUTE_##reply_ },
+#define ROUTE(method_, pattern_, verb_, entity_, access_, mib, ask_, write_, reply_) \
+    { .method = METHOD_##method_,                                                    \
+        .pattern = pattern_,                                                         \
+        .verb = VERB_##verb_,                                                        \
+        .entity = entity_,                                                           \
+        .access = ACCESS_##access_,                                                  \
+        .limit_bytes = (mib)*INT64_C(1048576),                                       \
+        .ask = ROUTE_##ask_,                                                         \
+        .write = ROUTE_##write_,                                                     \
+        .reply = ROUTE_##reply_ },
 
 static const struct route langfuse_routes[] = {
 #include "dialect/langfuse/routes.def"
@@ -71,7 +78,12 @@ static void error_otlp(const struct call *c, const struct err *err, struct reply
     r->status = status;
     struct jw w = jw_of(&r->body);
     jw_obj(&w);
-    jw_kv_i64(&w, "code", status == 401 ? 16 : status == 404 ? 12 : status == 413 || status == 429 ? 8 : status == 503 ? 14 : 3);
+    jw_kv_i64(&w, "code",
+        status == 401                    ? 16
+        : status == 404                  ? 12
+        : status == 413 || status == 429 ? 8
+        : status == 503                  ? 14
+                                         : 3);
     jw_kv_cstr(&w, "message", err->text);
     jw_key(&w, "error");
     jw_obj(&w);
@@ -83,7 +95,10 @@ static void error_otlp(const struct call *c, const struct err *err, struct reply
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-const struct dialect langfuse_dialect = { "langfuse", CORS_REFLECT, langfuse_routes, COUNT(langfuse_routes), error_x };
-const struct dialect agenttrace_dialect = { "agenttrace", CORS_STAR, agenttrace_routes, COUNT(agenttrace_routes), error_x };
-const struct dialect langtrace_dialect = { "langtrace", CORS_NONE, langtrace_routes, COUNT(langtrace_routes), error_y };
+const struct dialect langfuse_dialect = { "langfuse", CORS_REFLECT, langfuse_routes, COUNT(langfuse_routes),
+    error_x };
+const struct dialect agenttrace_dialect = { "agenttrace", CORS_STAR, agenttrace_routes,
+    COUNT(agenttrace_routes), error_x };
+const struct dialect langtrace_dialect = { "langtrace", CORS_NONE, langtrace_routes, COUNT(langtrace_routes),
+    error_y };
 const struct dialect otlp_dialect = { "otlp", CORS_REFLECT, otlp_routes, COUNT(otlp_routes), error_otlp };

@@ -60,7 +60,8 @@ struct ingest_metrics *ingest_metrics(struct ingest *in)
 
 /* ---- one group ------------------------------------------------------------------------------------------------------ */
 
-static enum status apply_and_commit(struct ingest *in, struct job *first, const struct job *end, struct err *err)
+static enum status apply_and_commit(
+    struct ingest *in, struct job *first, const struct job *end, struct err *err)
 {
     enum status st = ST_OK;
     for (struct job *j = first; j != end && st == ST_OK; j = j->next)

@@ -43,7 +43,8 @@ struct ingest_metrics *ingest_metrics(struct ingest *in);
 
 /* Seal, validate and queue. ST_BUSY: nothing stored, the batch is freed, `done` is not called. Else `done` is called once, from the
  * writer thread, and owns the batch. A batch without events calls back at once. */
-MUST_CHECK enum status ingest_submit(struct ingest *in, struct batch *b, ingest_done *done, void *ctx, struct err *err);
+MUST_CHECK enum status ingest_submit(
+    struct ingest *in, struct batch *b, ingest_done *done, void *ctx, struct err *err);
 /* The same, waiting; for callers that are not on an I/O thread. The batch stays with the caller. */
 MUST_CHECK enum status ingest_write(struct ingest *in, struct batch *b, struct err *err);
 

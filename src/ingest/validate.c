@@ -9,7 +9,8 @@
 static void reject_id(struct batch *b, const struct event *e, const char *what, struct str id)
 {
     struct err err;
-    err_at(&err, ST_INVALID, what, "%s must be 1 to 800 bytes of UTF-8 without control characters, got %zu bytes", what, id.n);
+    err_at(&err, ST_INVALID, what,
+        "%s must be 1 to 800 bytes of UTF-8 without control characters, got %zu bytes", what, id.n);
     if (e->wire_index < b->n_results)
         batch_reject(b, e->wire_index, &err);
 }
@@ -22,7 +23,8 @@ static void keep_in_leftovers(struct event *e, const char *name, struct str text
     jw_obj(&w);
     jw_kv_str(&w, name, text);
     jw_obj_end(&w);
-    event_set_as(e, leftovers, value_json(arena_dup(e->arena, buf_str(&out))), RANK_SAID, LATEST, MODE_SHALLOW);
+    event_set_as(
+        e, leftovers, value_json(arena_dup(e->arena, buf_str(&out))), RANK_SAID, LATEST, MODE_SHALLOW);
     buf_fini(&out);
 }
 

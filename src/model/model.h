@@ -67,25 +67,45 @@ const char *score_source_name(enum score_source s);
 enum value_kind { V_NULL, V_INT, V_TEXT, V_JSON, V_REF };
 
 /* How a LangWatch typed value was labelled, kept beside the JSON of any input or output (langwatch.md 3.6). */
-enum type_hint { HINT_NONE, HINT_TEXT, HINT_RAW, HINT_JSON, HINT_CHAT_MESSAGES, HINT_LIST, HINT_GUARDRAIL_RESULT, HINT_EVALUATION_RESULT };
+enum type_hint {
+    HINT_NONE,
+    HINT_TEXT,
+    HINT_RAW,
+    HINT_JSON,
+    HINT_CHAT_MESSAGES,
+    HINT_LIST,
+    HINT_GUARDRAIL_RESULT,
+    HINT_EVALUATION_RESULT
+};
 
 struct value {
     uint8_t kind; /* enum value_kind */
     uint8_t hint; /* enum type_hint */
-    uint8_t piece; /* V_REF: column number of the piece, of the entity the record was written for; V_JSON: PIECE_INLINE or 0 */
-    uint32_t hash; /* of a map or tag patch's text, 0 unknown: equal patches are told by it, also when they are V_REF */
+    uint8_t
+        piece; /* V_REF: column number of the piece, of the entity the record was written for; V_JSON: PIECE_INLINE or 0 */
+    uint32_t
+        hash; /* of a map or tag patch's text, 0 unknown: equal patches are told by it, also when they are V_REF */
     int64_t i;
     struct str s;
 };
 
 /* V_JSON that stays in the row although its column's place is PAYLOAD: a base folded from too many patches. */
-#define PIECE_INLINE 255
+#define PIECE_INLINE  255
 /* V_INT still to be filled in with the time of receipt (event_set_receipt). */
 #define PIECE_RECEIPT 254
 
-static inline struct value value_int(int64_t i) { return (struct value){ .kind = V_INT, .i = i }; }
-static inline struct value value_text(struct str s) { return s.p ? (struct value){ .kind = V_TEXT, .s = s } : (struct value){ 0 }; }
-static inline struct value value_json(struct str s) { return s.p ? (struct value){ .kind = V_JSON, .s = s } : (struct value){ 0 }; }
+static inline struct value value_int(int64_t i)
+{
+    return (struct value){ .kind = V_INT, .i = i };
+}
+static inline struct value value_text(struct str s)
+{
+    return s.p ? (struct value){ .kind = V_TEXT, .s = s } : (struct value){ 0 };
+}
+static inline struct value value_json(struct str s)
+{
+    return s.p ? (struct value){ .kind = V_JSON, .s = s } : (struct value){ 0 };
+}
 
 /* ---- events --------------------------------------------------------------------------------------------------------- */
 
@@ -118,19 +138,19 @@ enum patch_mode { MODE_REPLACE, MODE_SHALLOW, MODE_DEEP, MODE_UNION };
 /* One statement: this event says `value` (or null) of `column`. */
 struct cell {
     uint8_t column;
-    uint8_t rank;      /* enum rank */
-    uint8_t direction; /* enum direction */
-    uint8_t grade;     /* of `type` only */
-    uint8_t mode;      /* enum patch_mode; MAP and TAGS only */
-    uint16_t writer;   /* index into state.writers */
+    uint8_t rank;       /* enum rank */
+    uint8_t direction;  /* enum direction */
+    uint8_t grade;      /* of `type` only */
+    uint8_t mode;       /* enum patch_mode; MAP and TAGS only */
+    uint16_t writer;    /* index into state.writers */
     struct value value; /* V_NULL: explicit null */
 };
 
 /* How an observation is identified (merge.md 7.1). */
 enum identity {
     IDENTITY_SCOPED, /* scope is the trace id (OTLP, Langtrace, LangWatch) */
-    IDENTITY_BARE,   /* id alone, unique in the project; the trace is named by the trace_id column (Langfuse, AgentTrace) */
-    IDENTITY_TREE,   /* id alone; the trace is the root reached by parents (LLMonitor, merge.md 7.3) */
+    IDENTITY_BARE, /* id alone, unique in the project; the trace is named by the trace_id column (Langfuse, AgentTrace) */
+    IDENTITY_TREE, /* id alone; the trace is the root reached by parents (LLMonitor, merge.md 7.3) */
 };
 
 /*
@@ -144,8 +164,9 @@ struct event {
     int32_t project; /* number of the project */
     struct str scope;
     struct str id;
-    int64_t t_ns;   /* the client's time that orders it; TIME_NONE: the server stamps it */
-    uint8_t tie;    /* how many different events of the same id, time and minor stand before it in this request */
+    int64_t t_ns; /* the client's time that orders it; TIME_NONE: the server stamps it */
+    uint8_t
+        tie; /* how many different events of the same id, time and minor stand before it in this request */
     uint32_t digest;
     uint32_t wire_index; /* place in the request, for per-event answers; UINT32_MAX: none of its own */
     struct cell *cells;
@@ -156,7 +177,8 @@ struct event {
 
 /* A new event at the end of the batch (below). Strings are not copied: they must live as long as the batch's arena. */
 struct batch;
-struct event *event_new(struct batch *b, enum profile p, int32_t project, struct str scope, struct str id, int64_t t_ns);
+struct event *event_new(
+    struct batch *b, enum profile p, int32_t project, struct str scope, struct str id, int64_t t_ns);
 /* State a value with the profile's own rank, direction and mode. Absent text or JSON and TIME_NONE state nothing: use event_set_null.
  * Stated twice, the later call counts; a hint (rank 1) is a statement of its own. A null hint is nothing. */
 void event_set(struct event *e, unsigned column, struct value v);
@@ -167,7 +189,8 @@ void event_set_null(struct event *e, unsigned column);
 /* State the time of receipt, which only the writer knows: a create without a time of its own. Repeats are still told by digest. */
 void event_set_receipt(struct event *e, unsigned column, enum rank rank, enum direction direction);
 /* The same at another rank or direction than the profile's, or with another map mode. */
-void event_set_as(struct event *e, unsigned column, struct value v, enum rank rank, enum direction direction, enum patch_mode mode);
+void event_set_as(struct event *e, unsigned column, struct value v, enum rank rank, enum direction direction,
+    enum patch_mode mode);
 /* What the event states of a column so far (the main statement, else the hint), or NULL when nothing. */
 const struct value *event_get(const struct event *e, unsigned column);
 
@@ -187,7 +210,7 @@ struct batch {
     size_t n_events, cap_events;
     struct event_result *results; /* one per wire index, made by batch_results() */
     size_t n_results;
-    size_t bytes;      /* of payload, for the queue's bound */
+    size_t bytes;             /* of payload, for the queue's bound */
     struct removal *removals; /* deletes, after the events */
     size_t n_removals, cap_removals;
 };
@@ -211,25 +234,36 @@ void batch_remove(struct batch *b, int32_t project, enum entity entity, struct s
 /* ---- rows ----------------------------------------------------------------------------------------------------------- */
 
 /* What has a rank and a key in struct derived. */
-enum derived_key { DERIVED_NAME, DERIVED_USER, DERIVED_SESSION, DERIVED_RELEASE, DERIVED_VERSION, DERIVED_ENVIRONMENT, DERIVED_TAGS,
-                   DERIVED_INPUT, DERIVED_OUTPUT, DERIVED_PUBLIC };
+enum derived_key {
+    DERIVED_NAME,
+    DERIVED_USER,
+    DERIVED_SESSION,
+    DERIVED_RELEASE,
+    DERIVED_VERSION,
+    DERIVED_ENVIRONMENT,
+    DERIVED_TAGS,
+    DERIVED_INPUT,
+    DERIVED_OUTPUT,
+    DERIVED_PUBLIC
+};
 #define DERIVED_KEYS 10
 
 /* Values a trace shows of its observations (merge.md 6). Pure function of the rows: derive_trace(). Times TIME_NONE when unset. */
 struct derived {
     int64_t observations, errors, estimated, blocked;
     int64_t cost_nano_usd;
-    int64_t tokens_input, tokens_output, tokens_total; /* final usage as langwatch counts: input without cache keys */
+    int64_t tokens_input, tokens_output,
+        tokens_total; /* final usage as langwatch counts: input without cache keys */
     int64_t tokens_cached, tokens_cache_creation, tokens_reasoning;
-    struct str usage; /* JSON object: every final usage key summed */
+    struct str usage;                      /* JSON object: every final usage key summed */
     int64_t start_ns, end_ns, last_end_ns; /* min start; max of end else start; max end alone */
-    int64_t first_token_ns; /* smallest first token - start, >= 0 */
-    struct str first_error;   /* observation id of the failing row with the smallest (start, id) */
+    int64_t first_token_ns;                /* smallest first token - start, >= 0 */
+    struct str first_error; /* observation id of the failing row with the smallest (start, id) */
     struct str name, user_id, session_id, release, version, environment; /* by rank; absent none */
-    struct str tags;     /* JSON array or absent */
+    struct str tags;                                                     /* JSON array or absent */
     struct value input, output;             /* of roots (rank >= 2): V_REF or V_JSON */
     struct value input_guess, output_guess; /* rank 0 */
-    struct value metadata; /* JSON from `said`, or V_NULL */
+    struct value metadata;                  /* JSON from `said`, or V_NULL */
     bool is_public;
     uint8_t ranks[DERIVED_KEYS];  /* by enum derived_key; tells hints (1) and guesses (0) apart */
     int64_t key_ns[DERIVED_KEYS]; /* the time by which rank 3 meets what the trace row states */
@@ -247,24 +281,37 @@ struct row {
     struct value cols[COLUMNS_MAX];
     struct str fold;
     int64_t created_ns, updated_ns; /* receipts of the first and last write that changed it */
-    uint8_t identity;  /* enum identity the row was made with */
-    struct derived *derived; /* traces only; NULL elsewhere */
-    int64_t number;  /* the driver's own (trace number); 0 none */
+    uint8_t identity;               /* enum identity the row was made with */
+    struct derived *derived;        /* traces only; NULL elsewhere */
+    int64_t number;                 /* the driver's own (trace number); 0 none */
     /* Loaded when asked for; NULL otherwise. */
-    struct row *observations; size_t n_observations;
-    struct row *scores; size_t n_scores;
-    struct row *records; size_t n_records;
-    struct row *parent; /* trace of an observation or score */
+    struct row *observations;
+    size_t n_observations;
+    struct row *scores;
+    size_t n_scores;
+    struct row *records;
+    size_t n_records;
+    struct row *parent;                 /* trace of an observation or score */
     struct str text_input, text_output; /* traces: what LangWatch shows (derive_trace_text) */
-    struct str user_effective; /* LLMonitor runs: merge.md 7.3 */
-    struct str alias; /* LLMonitor exchange: the id shown (its last message) */
-    struct str sibling; /* LLMonitor exchange: the one it retries */
-    struct str *aliases; size_t n_aliases; /* LLMonitor exchange: ids of all its messages */
+    struct str user_effective;          /* LLMonitor runs: merge.md 7.3 */
+    struct str alias;                   /* LLMonitor exchange: the id shown (its last message) */
+    struct str sibling;                 /* LLMonitor exchange: the one it retries */
+    struct str *aliases;
+    size_t n_aliases; /* LLMonitor exchange: ids of all its messages */
 };
 
-static inline struct str row_text(const struct row *r, unsigned c) { return r->cols[c].kind == V_TEXT || r->cols[c].kind == V_JSON ? r->cols[c].s : STR_NONE; }
-static inline int64_t row_int(const struct row *r, unsigned c, int64_t none) { return r->cols[c].kind == V_INT ? r->cols[c].i : none; }
-static inline int64_t row_time(const struct row *r, unsigned c) { return row_int(r, c, TIME_NONE); }
+static inline struct str row_text(const struct row *r, unsigned c)
+{
+    return r->cols[c].kind == V_TEXT || r->cols[c].kind == V_JSON ? r->cols[c].s : STR_NONE;
+}
+static inline int64_t row_int(const struct row *r, unsigned c, int64_t none)
+{
+    return r->cols[c].kind == V_INT ? r->cols[c].i : none;
+}
+static inline int64_t row_time(const struct row *r, unsigned c)
+{
+    return row_int(r, c, TIME_NONE);
+}
 
 /* What a trace shows: the given column, else the derived one, by rank (merge.md 6 last line). Times TIME_NONE, texts absent. */
 struct str trace_name(const struct row *t);

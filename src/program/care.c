@@ -45,7 +45,8 @@ static bool read_words(const char *command, int argc, char **argv, struct words 
         } else if (strcmp(argv[i], "--data") == 0 && i + 1 < argc) {
             out->data = argv[++i];
         } else if (argv[i][0] == '-' || out->other) {
-            fprintf(stderr, "tracewell %s: \"%s\" is not expected here; see `tracewell help`\n", command, argv[i]);
+            fprintf(stderr, "tracewell %s: \"%s\" is not expected here; see `tracewell help`\n", command,
+                argv[i]);
             return false;
         } else {
             out->other = argv[i];
@@ -88,7 +89,8 @@ int command_care(const char *word, int argc, char **argv)
     if (check)
         return done(word, store_check(w.data, print_line, NULL, &err), &err);
     if (!w.other) {
-        fprintf(stderr, "tracewell %s needs the %s\n", word, strcmp(word, "backup") == 0 ? "new folder to copy to" : "folder of the backup");
+        fprintf(stderr, "tracewell %s needs the %s\n", word,
+            strcmp(word, "backup") == 0 ? "new folder to copy to" : "folder of the backup");
         return 2;
     }
     if (strcmp(word, "backup") == 0)

@@ -24,7 +24,8 @@ static const struct option_row serve_rows[] = {
 
 size_t settings_sets(struct settings *s, struct option_set sets[4])
 {
-    sets[0] = (struct option_set){ "serve", serve_rows, sizeof(serve_rows) / sizeof(serve_rows[0]), &s->serve };
+    sets[0] =
+        (struct option_set){ "serve", serve_rows, sizeof(serve_rows) / sizeof(serve_rows[0]), &s->serve };
     sets[1] = (struct option_set){ "http", http_option_rows, http_option_count, &s->http };
     sets[2] = (struct option_set){ "ingest", ingest_option_rows, ingest_option_count, &s->ingest };
     sets[3] = (struct option_set){ "store", store_option_rows, store_option_count, &s->store };
@@ -58,8 +59,9 @@ static void serve_help(struct settings *s)
     size_t n = settings_sets(s, sets);
     struct buf out;
     buf_init(&out, 0);
-    buf_add_cstr(&out, "tracewell serve [OPTION ...]\n\nRuns the server until SIGTERM. Every option can also be set as TRACEWELL_<OPTION> in the "
-                       "environment.\n\n");
+    buf_add_cstr(&out,
+        "tracewell serve [OPTION ...]\n\nRuns the server until SIGTERM. Every option can also be set as TRACEWELL_<OPTION> in the "
+        "environment.\n\n");
     options_help(sets, n, &out);
     fwrite(out.p, 1, out.n, stdout);
     buf_fini(&out);
@@ -156,8 +158,12 @@ static enum status open_network(struct server *s, struct err *err)
     if (st != ST_OK)
         return st;
     s->ingest = ingest_start(s->store, &s->settings.ingest);
-    s->api = api_new(&(struct api_parts){ .http = s->http, .ingest = s->ingest, .store = s->store, .account = s->account, .version = TW_VERSION,
-                                          .commit = TW_COMMIT });
+    s->api = api_new(&(struct api_parts){ .http = s->http,
+        .ingest = s->ingest,
+        .store = s->store,
+        .account = s->account,
+        .version = TW_VERSION,
+        .commit = TW_COMMIT });
     struct str listen = str_of(s->settings.serve.listen);
     st = http_listen(s->http, listen, api_handler(s->api), &s->port, err);
     size_t colon = listen.n;

@@ -59,7 +59,8 @@ static bool compare_time(const struct filter *f, int64_t ns)
     if (ns == TIME_NONE)
         return false;
     switch (f->compare) {
-    case IS_BETWEEN: return (f->low_ns == TIME_NONE || ns >= f->low_ns) && (f->high_ns == TIME_NONE || ns <= f->high_ns);
+    case IS_BETWEEN:
+        return (f->low_ns == TIME_NONE || ns >= f->low_ns) && (f->high_ns == TIME_NONE || ns <= f->high_ns);
     case IS_BELOW: return ns < f->high_ns;
     case IS_ABOVE: return ns > f->low_ns;
     case IS_IN: return ns == f->low_ns;
@@ -161,7 +162,9 @@ static bool match_column(const struct matching *m, const struct filter *f, const
         if (f->compare == IS_SET)
             return v->kind == V_INT;
         if (f->n_values > 0)
-            return compare_text(f, column->type == TYPE_BOOL && v->kind == V_INT ? (v->i ? STR("true") : STR("false")) : STR_NONE);
+            return compare_text(f, column->type == TYPE_BOOL && v->kind == V_INT
+                                       ? (v->i ? STR("true") : STR("false"))
+                                       : STR_NONE);
         return v->kind == V_INT ? compare_number(f, (double)v->i) : f->compare == IS_NOT_IN;
     case TYPE_JSON:
         if (column->kind == KIND_TAGS)
@@ -179,7 +182,8 @@ static struct str tags_of(const struct matching *m, const struct row *r)
     if (r->entity == TRACE)
         return trace_tags(m->a, r);
     struct str own = row_text(r, r->entity == SESSION ? SESSION_tags : OBSERVATION_tags);
-    bool is_root = r->entity == OBSERVATION && r->identity != IDENTITY_TREE && !row_text(r, OBSERVATION_parent_id).p;
+    bool is_root =
+        r->entity == OBSERVATION && r->identity != IDENTITY_TREE && !row_text(r, OBSERVATION_parent_id).p;
     return !own.p && is_root && r->parent ? trace_tags(m->a, r->parent) : own;
 }
 
@@ -210,7 +214,8 @@ static struct str metadata_of(const struct row *r)
 static struct json metadata_member(const struct matching *m, const struct row *r, struct str key)
 {
     struct json all = parsed(m, metadata_of(r)), found = json_get(all, key);
-    if (json_type(found) == JSON_ABSENT && r->entity == TRACE && r->derived && r->derived->metadata.kind == V_JSON)
+    if (json_type(found) == JSON_ABSENT && r->entity == TRACE && r->derived &&
+        r->derived->metadata.kind == V_JSON)
         found = json_get(all = parsed(m, r->derived->metadata.s), key);
     if (json_type(found) != JSON_ABSENT)
         return found;
@@ -223,10 +228,13 @@ static struct json metadata_member(const struct matching *m, const struct row *r
 
 static int64_t start_of(const struct row *r)
 {
-    return r->entity == TRACE ? trace_start_ns(r) : r->entity == OBSERVATION ? row_time(r, OBSERVATION_start_ns)
-         : r->entity == RECORD && row_time(r, RECORD_time_ns) != TIME_NONE ? row_time(r, RECORD_time_ns)
-         : r->entity == USER ? row_time(r, USER_first_seen_ns)
-         : r->entity == SESSION && row_time(r, SESSION_start_ns) != TIME_NONE ? row_time(r, SESSION_start_ns) : r->created_ns;
+    return r->entity == TRACE         ? trace_start_ns(r)
+           : r->entity == OBSERVATION ? row_time(r, OBSERVATION_start_ns)
+           : r->entity == RECORD && row_time(r, RECORD_time_ns) != TIME_NONE ? row_time(r, RECORD_time_ns)
+           : r->entity == USER                                               ? row_time(r, USER_first_seen_ns)
+           : r->entity == SESSION && row_time(r, SESSION_start_ns) != TIME_NONE
+               ? row_time(r, SESSION_start_ns)
+               : r->created_ns;
 }
 
 static bool match_duration(const struct filter *f, const struct row *r)
@@ -239,7 +247,8 @@ static bool match_duration(const struct filter *f, const struct row *r)
 
 static bool has_error(const struct row *r)
 {
-    return r->entity == TRACE ? trace_has_error(r) : row_int(r, OBSERVATION_level, LEVEL_DEFAULT) == LEVEL_ERROR;
+    return r->entity == TRACE ? trace_has_error(r)
+                              : row_int(r, OBSERVATION_level, LEVEL_DEFAULT) == LEVEL_ERROR;
 }
 
 static bool match_cost(const struct matching *m, const struct filter *f, const struct row *r)
@@ -263,7 +272,9 @@ static bool match_tokens(const struct matching *m, const struct filter *f, const
         derive_usage(m->a, r, &usage);
     }
     bool input = str_is(f->key, "input"), output = str_is(f->key, "output");
-    return compare_number(f, (double)(input ? usage.input_all : output ? usage.output_all : usage.input_all + usage.output_all));
+    return compare_number(f, (double)(input    ? usage.input_all
+                                      : output ? usage.output_all
+                                               : usage.input_all + usage.output_all));
 }
 
 /* JSON strings are looked at unescaped: what a person sees is what matches. */
@@ -279,9 +290,11 @@ static bool match_text(const struct matching *m, const struct filter *f, const s
 {
     struct str needle = f->n_values ? f->values[0] : STR("");
     if (r->entity == OBSERVATION)
-        return query_contains(row_text(r, OBSERVATION_name), needle) || json_contains(m, row_text(r, OBSERVATION_input), needle) ||
+        return query_contains(row_text(r, OBSERVATION_name), needle) ||
+               json_contains(m, row_text(r, OBSERVATION_input), needle) ||
                json_contains(m, row_text(r, OBSERVATION_output), needle);
-    if (query_contains(trace_name(r), needle) || query_contains(r->text_input, needle) || query_contains(r->text_output, needle))
+    if (query_contains(trace_name(r), needle) || query_contains(r->text_input, needle) ||
+        query_contains(r->text_output, needle))
         return true;
     for (size_t i = 0; i < r->n_observations; i++)
         if (query_contains(row_text(&r->observations[i], OBSERVATION_name), needle))
@@ -294,7 +307,8 @@ static bool match_io_text(const struct matching *m, const struct filter *f, cons
     struct str needle = f->n_values ? f->values[0] : STR("");
     if (r->entity == SESSION)
         return json_contains(m, row_text(r, SESSION_first_message), needle);
-    return json_contains(m, row_text(r, OBSERVATION_input), needle) || json_contains(m, row_text(r, OBSERVATION_output), needle);
+    return json_contains(m, row_text(r, OBSERVATION_input), needle) ||
+           json_contains(m, row_text(r, OBSERVATION_output), needle);
 }
 
 static bool match_children(const struct matching *m, const struct filter *f, const struct row *r)
@@ -316,7 +330,9 @@ static bool match_any_of(const struct matching *m, const struct filter *f, const
 static bool match_score_part(const struct matching *m, const struct filter *f, const struct row *r)
 {
     struct json value = parsed(m, row_text(r, SCORE_value));
-    const char *part = f->subject == ON_SCORE_NUMBER ? "number" : f->subject == ON_SCORE_BOOLEAN ? "boolean" : "text";
+    const char *part = f->subject == ON_SCORE_NUMBER    ? "number"
+                       : f->subject == ON_SCORE_BOOLEAN ? "boolean"
+                                                        : "text";
     struct json v = json_key(value, part);
     if (f->compare == IS_SET)
         return is_filled(v);
@@ -421,7 +437,10 @@ static unsigned filter_needs(enum entity e, const struct filter *f)
     case ON_USER: with = WITH_PARENT; break;
     default: break;
     }
-    enum entity below = f->subject == ON_OBSERVATION ? OBSERVATION : f->subject == ON_SCORE ? SCORE : f->subject == ON_RECORD ? RECORD : e;
+    enum entity below = f->subject == ON_OBSERVATION ? OBSERVATION
+                        : f->subject == ON_SCORE     ? SCORE
+                        : f->subject == ON_RECORD    ? RECORD
+                                                     : e;
     for (size_t i = 0; i < f->n_children; i++) {
         unsigned child = filter_needs(below, &f->children[i]);
         if (below == OBSERVATION && e != OBSERVATION && (child & WITH_PAYLOAD))

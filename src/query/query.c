@@ -57,10 +57,12 @@ static int64_t start_of(const struct row *r)
     case TRACE: return trace_start_ns(r);
     case OBSERVATION: return row_time(r, OBSERVATION_start_ns);
     case SCORE: return row_time(r, SCORE_time_ns) != TIME_NONE ? row_time(r, SCORE_time_ns) : r->created_ns;
-    case SESSION: return row_time(r, SESSION_start_ns) != TIME_NONE ? row_time(r, SESSION_start_ns) : r->created_ns;
+    case SESSION:
+        return row_time(r, SESSION_start_ns) != TIME_NONE ? row_time(r, SESSION_start_ns) : r->created_ns;
     case USER: return row_time(r, USER_first_seen_ns);
     case MESSAGE: return row_time(r, MESSAGE_time_ns);
-    case RECORD: return row_time(r, RECORD_time_ns) != TIME_NONE ? row_time(r, RECORD_time_ns) : r->created_ns;
+    case RECORD:
+        return row_time(r, RECORD_time_ns) != TIME_NONE ? row_time(r, RECORD_time_ns) : r->created_ns;
     default: return TIME_NONE;
     }
 }
@@ -154,9 +156,11 @@ static double score_of(const struct row *r, struct str evaluator)
     for (size_t i = 0; i < r->n_scores; i++) {
         struct json value;
         double number;
-        if (!str_eq(row_text(&r->scores[i], SCORE_evaluator_id), evaluator) && !str_eq(row_text(&r->scores[i], SCORE_name), evaluator))
+        if (!str_eq(row_text(&r->scores[i], SCORE_evaluator_id), evaluator) &&
+            !str_eq(row_text(&r->scores[i], SCORE_name), evaluator))
             continue;
-        if (json_parse(a, row_text(&r->scores[i], SCORE_value), 0, &value, NULL) == ST_OK && json_f64(json_key(value, "number"), &number))
+        if (json_parse(a, row_text(&r->scores[i], SCORE_value), 0, &value, NULL) == ST_OK &&
+            json_f64(json_key(value, "number"), &number))
             found = number;
     }
     arena_free(a);
@@ -169,7 +173,9 @@ static double metric_of(const struct row *r, struct str name)
     if (!d)
         return 0;
     if (str_is(name, "total_time_ms"))
-        return d->last_end_ns == TIME_NONE || d->start_ns == TIME_NONE ? 0 : (double)(d->last_end_ns - d->start_ns) / 1e6;
+        return d->last_end_ns == TIME_NONE || d->start_ns == TIME_NONE
+                   ? 0
+                   : (double)(d->last_end_ns - d->start_ns) / 1e6;
     if (str_is(name, "first_token_ms"))
         return d->first_token_ns == TIME_NONE ? 0 : (double)d->first_token_ns / 1e6;
     if (str_is(name, "prompt_tokens"))
@@ -272,15 +278,16 @@ struct str cursor_encode(struct arena *a, const struct query *q, const struct cu
     return text;
 }
 
-enum status cursor_decode(struct arena *a, const struct query *q, struct str text, struct cursor *out, struct err *err)
+enum status cursor_decode(
+    struct arena *a, const struct query *q, struct str text, struct cursor *out, struct err *err)
 {
     struct str bytes;
     struct json v;
     int64_t order, descending;
     if (!base64_decode(a, text, &bytes) || json_parse(a, bytes, 0, &v, NULL) != ST_OK || json_size(v) != 7)
         return err_set(err, ST_INVALID, "not a cursor that this server gave out");
-    if (!json_i64(json_at(v, 0), &order) || order != (int64_t)q->order || !json_i64(json_at(v, 1), &descending) ||
-        (descending != 0) != q->descending)
+    if (!json_i64(json_at(v, 0), &order) || order != (int64_t)q->order ||
+        !json_i64(json_at(v, 1), &descending) || (descending != 0) != q->descending)
         return err_set(err, ST_INVALID, "the cursor is of a search with another order");
     *out = (struct cursor){ .set = true };
     out->text = json_str(json_at(v, 3));

@@ -13,40 +13,42 @@
 
 /* What a filter looks at. Column filters name a column of the query's entity; the others are named below. */
 enum subject {
-    ON_COLUMN,         /* `column` of the row; for traces the effective value (given or derived) of name, user_id, session_id, ... */
-    ON_ID,             /* the row's id */
-    ON_SCOPE,          /* trace of an observation, kind of a record */
-    ON_START,          /* effective start, ns */
-    ON_DURATION,       /* end - start, ns; unfinished rows match nothing */
-    ON_TAGS,           /* any tag in values */
-    ON_METADATA,       /* metadata[key] as text in values; no values: key exists and is not empty */
-    ON_ERROR,          /* number 1: has an error, 0: has none */
-    ON_COST,           /* USD */
-    ON_TOKENS,         /* key: "total", "input", "output" */
-    ON_TEXT,           /* values[0]: case-insensitive substring over input, output and names (LangWatch: trace texts, trace and span names) */
-    ON_IO_TEXT,        /* values[0]: the same over a run's own input and output (Lunary) */
-    ON_UPDATED,        /* receipt of the last write, ns */
-    ON_OBSERVATION,    /* traces: any observation that matches all children */
-    ON_SCORE,          /* traces, observations: any score of it that matches all children */
-    ON_RECORD,         /* traces: any record of it that matches all children */
-    ON_SCORE_NUMBER,   /* scores: the number in value */
-    ON_SCORE_BOOLEAN,  /* scores: the boolean in value as 1 / 0 */
-    ON_SCORE_TEXT,     /* scores: the text in value */
-    ON_BODY,           /* records: body[key] or body[key][subkey] */
-    ON_USER,           /* observations: effective user of an LLMonitor run */
-    ON_ROOT,           /* observations: number 1: has no parent in its trace */
-    ON_PARENT,         /* observations: parent_id in values (aliases of an exchange resolved by the store) */
-    ON_ALL, ON_ANY,    /* children, combined */
-    ON_NOTHING,        /* matches nothing (an unusable filter of a dialect) */
+    ON_COLUMN, /* `column` of the row; for traces the effective value (given or derived) of name, user_id, session_id, ... */
+    ON_ID,       /* the row's id */
+    ON_SCOPE,    /* trace of an observation, kind of a record */
+    ON_START,    /* effective start, ns */
+    ON_DURATION, /* end - start, ns; unfinished rows match nothing */
+    ON_TAGS,     /* any tag in values */
+    ON_METADATA, /* metadata[key] as text in values; no values: key exists and is not empty */
+    ON_ERROR,    /* number 1: has an error, 0: has none */
+    ON_COST,     /* USD */
+    ON_TOKENS,   /* key: "total", "input", "output" */
+    ON_TEXT, /* values[0]: case-insensitive substring over input, output and names (LangWatch: trace texts, trace and span names) */
+    ON_IO_TEXT,       /* values[0]: the same over a run's own input and output (Lunary) */
+    ON_UPDATED,       /* receipt of the last write, ns */
+    ON_OBSERVATION,   /* traces: any observation that matches all children */
+    ON_SCORE,         /* traces, observations: any score of it that matches all children */
+    ON_RECORD,        /* traces: any record of it that matches all children */
+    ON_SCORE_NUMBER,  /* scores: the number in value */
+    ON_SCORE_BOOLEAN, /* scores: the boolean in value as 1 / 0 */
+    ON_SCORE_TEXT,    /* scores: the text in value */
+    ON_BODY,          /* records: body[key] or body[key][subkey] */
+    ON_USER,          /* observations: effective user of an LLMonitor run */
+    ON_ROOT,          /* observations: number 1: has no parent in its trace */
+    ON_PARENT,        /* observations: parent_id in values (aliases of an exchange resolved by the store) */
+    ON_ALL,
+    ON_ANY,     /* children, combined */
+    ON_NOTHING, /* matches nothing (an unusable filter of a dialect) */
 };
 
 enum compare {
     IS_IN,      /* text in values */
     IS_SET,     /* has a value that is not empty */
     IS_BETWEEN, /* low <= number <= high */
-    IS_BELOW, IS_ABOVE,   /* < high, > low */
+    IS_BELOW,
+    IS_ABOVE, /* < high, > low */
     IS_NOT_IN,
-    CONTAINS,   /* case-insensitive substring */
+    CONTAINS,    /* case-insensitive substring */
     STARTS_WITH, /* text begins with one of values (ids: prefix look-up) */
 };
 
@@ -56,13 +58,28 @@ struct filter {
     uint8_t column;
     bool negate;
     struct str key, subkey;
-    struct str *values; size_t n_values;
-    double low, high;            /* numbers and times; times exact in low_ns, high_ns */
-    int64_t low_ns, high_ns;     /* TIME_NONE: open */
-    struct filter *children; size_t n_children;
+    struct str *values;
+    size_t n_values;
+    double low, high;        /* numbers and times; times exact in low_ns, high_ns */
+    int64_t low_ns, high_ns; /* TIME_NONE: open */
+    struct filter *children;
+    size_t n_children;
 };
 
-enum order { BY_START, BY_CREATED, BY_UPDATED, BY_END, BY_DURATION, BY_COST, BY_TOKENS, BY_ID, BY_NAME, BY_SEQ, BY_SCORE, BY_METRIC };
+enum order {
+    BY_START,
+    BY_CREATED,
+    BY_UPDATED,
+    BY_END,
+    BY_DURATION,
+    BY_COST,
+    BY_TOKENS,
+    BY_ID,
+    BY_NAME,
+    BY_SEQ,
+    BY_SCORE,
+    BY_METRIC
+};
 
 /* Where a page ended: the sort value and the key of its last row. */
 struct cursor {
@@ -75,28 +92,29 @@ struct cursor {
 
 /* What to load beside the row itself. */
 enum {
-    WITH_PAYLOAD = 1,        /* JSON of PAYLOAD columns of the rows (else V_REF or folded lazily: V_NULL) */
-    WITH_OBSERVATIONS = 2,   /* traces: all observations, ROW columns */
+    WITH_PAYLOAD = 1,      /* JSON of PAYLOAD columns of the rows (else V_REF or folded lazily: V_NULL) */
+    WITH_OBSERVATIONS = 2, /* traces: all observations, ROW columns */
     WITH_OBSERVATION_PAYLOAD = 4,
     WITH_SCORES = 8,
-    WITH_RECORDS = 16,       /* traces: tracked events and shares */
-    WITH_TEXTS = 32,         /* traces: LangWatch input and output text into row.text_input / text_output */
-    WITH_PARENT = 64,        /* observations: their trace row */
-    WITH_TOTAL = 128,        /* count all matches too */
-    WITH_MESSAGES = 256,     /* exchanges: the messages; sessions: message count */
+    WITH_RECORDS = 16,   /* traces: tracked events and shares */
+    WITH_TEXTS = 32,     /* traces: LangWatch input and output text into row.text_input / text_output */
+    WITH_PARENT = 64,    /* observations: their trace row */
+    WITH_TOTAL = 128,    /* count all matches too */
+    WITH_MESSAGES = 256, /* exchanges: the messages; sessions: message count */
 };
 
 struct query {
     enum entity entity;
     int32_t project;
-    struct filter *filters; size_t n_filters; /* all must match */
-    bool negate;                              /* ... or must not */
+    struct filter *filters;
+    size_t n_filters; /* all must match */
+    bool negate;      /* ... or must not */
     enum order order;
     bool descending;
-    struct str order_key;                     /* BY_SCORE: evaluator id; BY_METRIC: metric name */
+    struct str order_key; /* BY_SCORE: evaluator id; BY_METRIC: metric name */
     struct cursor after;
-    size_t offset;                            /* pages by number */
-    size_t limit;                             /* 0: no rows, for counts */
+    size_t offset; /* pages by number */
+    size_t limit;  /* 0: no rows, for counts */
     unsigned with;
 };
 
@@ -113,7 +131,8 @@ bool query_after(const struct query *q, const struct row *r);
 void query_cursor_of(struct arena *a, const struct query *q, const struct row *last, struct cursor *out);
 /* Opaque text of a cursor (URL-safe base64) bound to the query's order; decoding checks it. */
 struct str cursor_encode(struct arena *a, const struct query *q, const struct cursor *c);
-MUST_CHECK enum status cursor_decode(struct arena *a, const struct query *q, struct str text, struct cursor *out, struct err *err);
+MUST_CHECK enum status cursor_decode(
+    struct arena *a, const struct query *q, struct str text, struct cursor *out, struct err *err);
 
 /* Helpers to write queries. All copy nothing. */
 struct filter *query_add(struct arena *a, struct query *q, enum subject s, enum compare c);

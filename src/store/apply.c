@@ -69,10 +69,13 @@ enum status store__ensure_trace(struct store *s, int32_t project, struct str id,
     if (!touched_add(&s->traces, s->group, project, id))
         return ST_OK;
     struct row *old;
-    enum status st = s->driver->ops->get_row(s->driver, NULL, s->group, project, TRACE, STR_NONE, id, &old, err);
+    enum status st =
+        s->driver->ops->get_row(s->driver, NULL, s->group, project, TRACE, STR_NONE, id, &old, err);
     if (st != ST_OK || old)
         return st;
-    struct row trace = { .entity = TRACE, .project = project, .id = id, .created_ns = s->recv_ns, .updated_ns = s->recv_ns };
+    struct row trace = {
+        .entity = TRACE, .project = project, .id = id, .created_ns = s->recv_ns, .updated_ns = s->recv_ns
+    };
     return store__put(s, &trace, NULL, err);
 }
 
@@ -84,7 +87,8 @@ static bool first_row(void *ctx, struct row *r)
     return false;
 }
 
-static enum status find_bare(struct store *s, int32_t project, struct str id, struct row **out, struct err *err)
+static enum status find_bare(
+    struct store *s, int32_t project, struct str id, struct row **out, struct err *err)
 {
     *out = NULL;
     return s->driver->ops->scan_bare(s->driver, NULL, s->group, project, id, first_row, out, err);
@@ -98,7 +102,8 @@ static struct str synthetic_trace(struct arena *a, struct str observation_id)
     return hex_encode(a, digest, 16);
 }
 
-static enum status locate_bare(struct store *s, const struct event *e, struct row **old, struct str *scope, struct err *err)
+static enum status locate_bare(
+    struct store *s, const struct event *e, struct row **old, struct str *scope, struct err *err)
 {
     enum status st = find_bare(s, e->project, e->id, old, err);
     if (st != ST_OK || *old) {
@@ -107,10 +112,12 @@ static enum status locate_bare(struct store *s, const struct event *e, struct ro
     }
     const struct value *named = event_get(e, OBSERVATION_trace_id);
     *scope = named && named->kind == V_TEXT ? named->s : synthetic_trace(s->group, e->id);
-    return s->driver->ops->get_row(s->driver, NULL, s->group, e->project, OBSERVATION, *scope, e->id, old, err);
+    return s->driver->ops->get_row(
+        s->driver, NULL, s->group, e->project, OBSERVATION, *scope, e->id, old, err);
 }
 
-static enum status locate(struct store *s, const struct event *e, struct row **old, struct str *scope, struct err *err)
+static enum status locate(
+    struct store *s, const struct event *e, struct row **old, struct str *scope, struct err *err)
 {
     *scope = e->scope;
     if (e->entity == OBSERVATION && e->identity == IDENTITY_BARE)
@@ -140,7 +147,8 @@ static enum status append_payload(struct store *s, struct state *state, struct e
         struct buf record;
         buf_init(&record, 0);
         record_encode(pieces, n, &record);
-        enum status st = s->driver->ops->payload_add(s->driver, buf_str(&record), &state->writers[w].record, err);
+        enum status st =
+            s->driver->ops->payload_add(s->driver, buf_str(&record), &state->writers[w].record, err);
         metric_add(&s->metrics.payload_raw, (int64_t)record.n);
         buf_fini(&record);
         if (st != ST_OK)
@@ -151,13 +159,15 @@ static enum status append_payload(struct store *s, struct state *state, struct e
 
 /* ---- one row -------------------------------------------------------------------------------------------------------- */
 
-static enum status write_state(struct store *s, const struct event *e, struct state *state, struct row *old, struct str scope, struct row *r,
-                               struct err *err)
+static enum status write_state(struct store *s, const struct event *e, struct state *state, struct row *old,
+    struct str scope, struct row *r, struct err *err)
 {
     enum status st = append_payload(s, state, err);
     if (st != ST_OK)
         return st;
-    *r = (struct row){ .entity = e->entity, .project = e->project, .scope = scope, .id = e->id, .updated_ns = s->recv_ns };
+    *r = (struct row){
+        .entity = e->entity, .project = e->project, .scope = scope, .id = e->id, .updated_ns = s->recv_ns
+    };
     r->created_ns = old ? old->created_ns : s->recv_ns;
     r->identity = old && old->identity > (uint8_t)e->identity ? old->identity : (uint8_t)e->identity;
     r->derived = old ? old->derived : NULL;
@@ -166,7 +176,8 @@ static enum status write_state(struct store *s, const struct event *e, struct st
     return ST_OK;
 }
 
-static enum status put_observation(struct store *s, const struct event *e, struct row *r, struct row *old, struct err *err)
+static enum status put_observation(
+    struct store *s, const struct event *e, struct row *r, struct row *old, struct err *err)
 {
     enum status st = ST_OK;
     struct str target = r->scope;
@@ -195,7 +206,8 @@ static enum status put_observation(struct store *s, const struct event *e, struc
     return ST_OK;
 }
 
-static enum status put_event_row(struct store *s, const struct event *e, struct row *r, struct row *old, struct err *err)
+static enum status put_event_row(
+    struct store *s, const struct event *e, struct row *r, struct row *old, struct err *err)
 {
     if (e->entity == OBSERVATION)
         return put_observation(s, e, r, old, err);
@@ -237,7 +249,8 @@ static bool is_start(const struct event *e)
 }
 
 /* A second start of a run is told so, whichever of the two the row keeps (merge.md 10). */
-static enum status join_one(struct store *s, struct same_id *id, const struct pending_event *p, struct err *err)
+static enum status join_one(
+    struct store *s, struct same_id *id, const struct pending_event *p, struct err *err)
 {
     struct view v = { s, NULL };
     struct payload_loader load = store__loader(&v);
@@ -289,15 +302,18 @@ static enum status apply_same_id(struct store *s, const struct pending_event *fi
 }
 
 /* Same content as stored: nothing to do. The digest of the one writer tells. */
-enum status store__put_computed(struct store *s, const struct event *e, struct str scope, enum identity identity, struct err *err)
+enum status store__put_computed(
+    struct store *s, const struct event *e, struct str scope, enum identity identity, struct err *err)
 {
     struct row *old, r;
     struct state *before;
-    enum status st = s->driver->ops->get_row(s->driver, NULL, s->group, e->project, e->entity, scope, e->id, &old, err);
+    enum status st =
+        s->driver->ops->get_row(s->driver, NULL, s->group, e->project, e->entity, scope, e->id, &old, err);
     if (st != ST_OK)
         return st;
     if (old) {
-        if ((st = state_decode(s->group, e->entity, old->cols, old->fold, &before, err)) != ST_OK || state_knows(before, e))
+        if ((st = state_decode(s->group, e->entity, old->cols, old->fold, &before, err)) != ST_OK ||
+            state_knows(before, e))
             return st;
     }
     if (e->entity == OBSERVATION && (st = store__ensure_trace(s, e->project, scope, err)) != ST_OK)
@@ -329,7 +345,8 @@ static enum status open_group(struct store *s, struct err *err)
 
 static bool means_same(const struct event *x, const struct event *y)
 {
-    return x->entity == y->entity && x->project == y->project && x->identity == y->identity && str_eq(x->id, y->id) && str_eq(x->scope, y->scope);
+    return x->entity == y->entity && x->project == y->project && x->identity == y->identity &&
+           str_eq(x->id, y->id) && str_eq(x->scope, y->scope);
 }
 
 static uint64_t event_hash(const struct event *e)
@@ -402,7 +419,8 @@ enum status store_apply(struct store *s, struct batch *b, int64_t recv_ns, struc
         const struct event *e = &b->events[i];
         if (e->wire_index < b->n_results && b->results[e->wire_index].outcome == OUTCOME_REJECTED)
             continue;
-        pending_add(&s->pending, s->group, &(struct pending_event){ .event = e, .batch = b, .recv_ns = s->newest_recv_ns });
+        pending_add(&s->pending, s->group,
+            &(struct pending_event){ .event = e, .batch = b, .recv_ns = s->newest_recv_ns });
     }
     return b->n_removals ? apply_removals(s, b, err) : ST_OK;
 }

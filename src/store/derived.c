@@ -8,9 +8,11 @@
 
 #define DERIVED_FORMAT 1
 
-#define DERIVED_INTS(X) \
-    X(observations) X(errors) X(estimated) X(blocked) X(cost_nano_usd) X(tokens_input) X(tokens_output) X(tokens_total) X(tokens_cached) \
-    X(tokens_cache_creation) X(tokens_reasoning) X(start_ns) X(end_ns) X(last_end_ns) X(first_token_ns)
+#define DERIVED_INTS(X)                                                                                    \
+    X(observations)                                                                                        \
+    X(errors) X(estimated) X(blocked) X(cost_nano_usd) X(tokens_input) X(tokens_output) X(tokens_total)    \
+        X(tokens_cached) X(tokens_cache_creation) X(tokens_reasoning) X(start_ns) X(end_ns) X(last_end_ns) \
+            X(first_token_ns)
 #define DERIVED_TEXTS(X) \
     X(usage) X(first_error) X(name) X(user_id) X(session_id) X(release) X(version) X(environment) X(tags)
 #define DERIVED_VALUES(X) X(input) X(output) X(input_guess) X(output_guess) X(metadata)
@@ -111,7 +113,8 @@ enum status derived_decode(struct arena *a, struct str bytes, struct derived *d,
     if (!bytes_read(&bytes, 1, &head))
         return err_set(err, ST_CORRUPT, "a trace row has no derived values");
     if (head.p[0] != DERIVED_FORMAT)
-        return err_set(err, ST_CORRUPT, "a trace row has derived values of format %d; this program knows %d", head.p[0], DERIVED_FORMAT);
+        return err_set(err, ST_CORRUPT, "a trace row has derived values of format %d; this program knows %d",
+            head.p[0], DERIVED_FORMAT);
     if (!read_all(a, &bytes, d))
         return err_set(err, ST_CORRUPT, "a trace row has damaged derived values");
     return ST_OK;

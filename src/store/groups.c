@@ -16,8 +16,10 @@ struct grouping {
     size_t n_keys;
     unsigned needs;
     bool exact;
-    struct group_row *rows; size_t n, cap;
-    uint32_t *slots; size_t n_slots;
+    struct group_row *rows;
+    size_t n, cap;
+    uint32_t *slots;
+    size_t n_slots;
     enum status st;
     struct err *err;
 };
@@ -26,16 +28,25 @@ static struct str key_text(const struct row *r, int by)
 {
     switch (by) {
     case GROUP_NAME: return r->entity == TRACE ? trace_name(r) : row_text(r, OBSERVATION_name);
-    case GROUP_TYPE: return r->entity == OBSERVATION ? str_of(observation_type_name((enum observation_type)row_int(r, OBSERVATION_type, 0))) : STR_NONE;
+    case GROUP_TYPE:
+        return r->entity == OBSERVATION
+                   ? str_of(observation_type_name((enum observation_type)row_int(r, OBSERVATION_type, 0)))
+                   : STR_NONE;
     case GROUP_MODEL: return r->entity == OBSERVATION ? row_text(r, OBSERVATION_model) : STR_NONE;
-    case GROUP_USER: return r->entity == TRACE ? trace_user_id(r) : r->user_effective.p ? r->user_effective : r->parent ? trace_user_id(r->parent) : STR_NONE;
+    case GROUP_USER:
+        return r->entity == TRACE    ? trace_user_id(r)
+               : r->user_effective.p ? r->user_effective
+               : r->parent           ? trace_user_id(r->parent)
+                                     : STR_NONE;
     default: return STR_NONE;
     }
 }
 
 static int64_t start_of(const struct row *r)
 {
-    int64_t ns = r->entity == TRACE ? trace_start_ns(r) : r->entity == OBSERVATION ? row_time(r, OBSERVATION_start_ns) : r->created_ns;
+    int64_t ns = r->entity == TRACE         ? trace_start_ns(r)
+                 : r->entity == OBSERVATION ? row_time(r, OBSERVATION_start_ns)
+                                            : r->created_ns;
     return ns;
 }
 
@@ -62,7 +73,8 @@ static struct group_row key_of(const struct grouping *g, const struct row *r)
 
 static bool same_key(const struct group_row *a, const struct group_row *b)
 {
-    return a->bucket_ns == b->bucket_ns && str_eq(a->text[0], b->text[0]) && str_eq(a->text[1], b->text[1]) && str_eq(a->text[2], b->text[2]);
+    return a->bucket_ns == b->bucket_ns && str_eq(a->text[0], b->text[0]) && str_eq(a->text[1], b->text[1]) &&
+           str_eq(a->text[2], b->text[2]);
 }
 
 static uint64_t key_hash(const struct group_row *k)
@@ -145,8 +157,8 @@ static bool visit(void *ctx, struct row *r)
     return g->st == ST_OK;
 }
 
-enum status store_aggregate(struct store *s, struct arena *a, const struct query *q, const struct group_key *keys, size_t n_keys,
-                            struct group_row **out, size_t *n, struct err *err)
+enum status store_aggregate(struct store *s, struct arena *a, const struct query *q,
+    const struct group_key *keys, size_t n_keys, struct group_row **out, size_t *n, struct err *err)
 {
     struct reader *rd;
     enum status st = s->driver->ops->reader_take(s->driver, &rd, err);
@@ -155,7 +167,14 @@ enum status store_aggregate(struct store *s, struct arena *a, const struct query
     struct query all = *q;
     all.limit = SIZE_MAX;
     all.after.set = false;
-    struct grouping g = { .view = { s, rd }, .a = a, .scratch = arena_new(), .q = &all, .keys = keys, .n_keys = n_keys, .needs = query_needs(q), .err = err };
+    struct grouping g = { .view = { s, rd },
+        .a = a,
+        .scratch = arena_new(),
+        .q = &all,
+        .keys = keys,
+        .n_keys = n_keys,
+        .needs = query_needs(q),
+        .err = err };
     for (size_t i = 0; i < n_keys; i++)
         if (keys[i].by == GROUP_USER)
             g.needs |= WITH_PARENT;
@@ -174,8 +193,10 @@ struct distinct {
     struct arena *a, *scratch; /* of the answer; of the row at hand */
     enum subject subject;
     unsigned column;
-    struct str *values; size_t n, cap;
-    uint32_t *slots; size_t n_slots;
+    struct str *values;
+    size_t n, cap;
+    uint32_t *slots;
+    size_t n_slots;
     enum status st;
     struct err *err;
 };
@@ -222,7 +243,9 @@ static bool visit_distinct(void *ctx, struct row *r)
     struct distinct *d = ctx;
     if (d->subject == ON_METADATA) {
         d->st = store__load(&d->view, d->scratch, r, WITH_PAYLOAD, d->err);
-        unsigned metadata = r->entity == TRACE ? TRACE_metadata : r->entity == OBSERVATION ? OBSERVATION_metadata : SCORE_metadata;
+        unsigned metadata = r->entity == TRACE         ? TRACE_metadata
+                            : r->entity == OBSERVATION ? OBSERVATION_metadata
+                                                       : SCORE_metadata;
         distinct_add_json(d, row_text(r, metadata));
     } else if (d->subject == ON_TAGS) {
         distinct_add_json(d, r->entity == TRACE ? trace_tags(d->scratch, r) : row_text(r, OBSERVATION_tags));
@@ -244,15 +267,17 @@ static int by_text(const void *x, const void *y)
     return str_cmp(*(const struct str *)x, *(const struct str *)y);
 }
 
-enum status store_distinct(struct store *s, struct arena *a, int32_t project, enum entity e, enum subject subject, unsigned column,
-                           size_t limit, struct str **out, size_t *n, struct err *err)
+enum status store_distinct(struct store *s, struct arena *a, int32_t project, enum entity e,
+    enum subject subject, unsigned column, size_t limit, struct str **out, size_t *n, struct err *err)
 {
     struct reader *rd;
     enum status st = s->driver->ops->reader_take(s->driver, &rd, err);
     if (st != ST_OK)
         return st;
     struct query q = { .entity = e, .project = project, .limit = SIZE_MAX };
-    struct distinct d = { .view = { s, rd }, .a = a, .scratch = arena_new(), .subject = subject, .column = column, .err = err };
+    struct distinct d = {
+        .view = { s, rd }, .a = a, .scratch = arena_new(), .subject = subject, .column = column, .err = err
+    };
     bool exact = false;
     st = s->driver->ops->scan_query(s->driver, rd, d.scratch, &q, visit_distinct, &d, &exact, err);
     arena_free(d.scratch);

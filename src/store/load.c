@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-static enum status load_piece(void *ctx, struct arena *a, int64_t record, unsigned piece, struct str *json, struct err *err)
+static enum status load_piece(
+    void *ctx, struct arena *a, int64_t record, unsigned piece, struct str *json, struct err *err)
 {
     struct view *v = ctx;
     struct str bytes;
@@ -39,7 +40,8 @@ static enum status load_derived_io(struct view *v, struct arena *a, struct row *
 {
     if (!r->derived)
         return ST_OK;
-    struct value *values[] = { &r->derived->input, &r->derived->output, &r->derived->input_guess, &r->derived->output_guess };
+    struct value *values[] = { &r->derived->input, &r->derived->output, &r->derived->input_guess,
+        &r->derived->output_guess };
     enum status st = ST_OK;
     for (size_t i = 0; i < 4 && st == ST_OK; i++)
         st = load_value(v, a, values[i], err);
@@ -53,10 +55,12 @@ static int by_start(const void *x, const void *y)
     return s != t ? (s < t ? -1 : 1) : str_cmp(a->id, b->id);
 }
 
-static enum status load_observations(struct view *v, struct arena *a, struct row *r, bool payload, struct err *err)
+static enum status load_observations(
+    struct view *v, struct arena *a, struct row *r, bool payload, struct err *err)
 {
     struct rows rows = { .a = a };
-    enum status st = v->s->driver->ops->scan_scope(v->s->driver, v->rd, a, r->project, OBSERVATION, r->id, rows_gather, &rows, err);
+    enum status st = v->s->driver->ops->scan_scope(
+        v->s->driver, v->rd, a, r->project, OBSERVATION, r->id, rows_gather, &rows, err);
     if (rows.n)
         qsort(rows.items, rows.n, sizeof(*rows.items), by_start);
     for (size_t i = 0; i < rows.n && payload && st == ST_OK; i++)
@@ -76,7 +80,8 @@ static int by_score_id(const void *x, const void *y)
 static bool gather_live_score(void *ctx, struct row *r)
 {
     struct rows *rows = ctx;
-    bool deleted = r->cols[SCORE_value].kind == V_NULL && r->cols[SCORE_status].kind == V_NULL && r->cols[SCORE_metadata].kind == V_NULL;
+    bool deleted = r->cols[SCORE_value].kind == V_NULL && r->cols[SCORE_status].kind == V_NULL &&
+                   r->cols[SCORE_metadata].kind == V_NULL;
     for (size_t i = 0; i < rows->n && !deleted; i++)
         deleted = str_eq(rows->items[i].id, r->id);
     return deleted || rows_gather(ctx, r);
@@ -89,18 +94,23 @@ static enum status load_scores(struct view *v, struct arena *a, struct row *r, s
     enum status st = ST_OK;
     if (r->entity == TRACE) {
         struct rows runs = { .a = a };
-        st = ops->scan_link(v->s->driver, v->rd, a, r->project, SCORE, LINK_SCORE_TRACE, r->id, gather_live_score, &scores, err);
+        st = ops->scan_link(v->s->driver, v->rd, a, r->project, SCORE, LINK_SCORE_TRACE, r->id,
+            gather_live_score, &scores, err);
         if (st == ST_OK && !r->observations)
-            st = ops->scan_scope(v->s->driver, v->rd, a, r->project, OBSERVATION, r->id, rows_gather, &runs, err);
+            st = ops->scan_scope(
+                v->s->driver, v->rd, a, r->project, OBSERVATION, r->id, rows_gather, &runs, err);
         const struct row *obs = r->observations ? r->observations : runs.items;
         size_t n = r->observations ? r->n_observations : runs.n;
         for (size_t i = 0; i < n && st == ST_OK; i++)
             if (obs[i].identity == IDENTITY_TREE)
-                st = ops->scan_link(v->s->driver, v->rd, a, r->project, SCORE, LINK_SCORE_OBSERVATION, obs[i].id, gather_live_score, &scores, err);
+                st = ops->scan_link(v->s->driver, v->rd, a, r->project, SCORE, LINK_SCORE_OBSERVATION,
+                    obs[i].id, gather_live_score, &scores, err);
     } else {
-        st = ops->scan_link(v->s->driver, v->rd, a, r->project, SCORE, LINK_SCORE_OBSERVATION, r->id, gather_live_score, &scores, err);
+        st = ops->scan_link(v->s->driver, v->rd, a, r->project, SCORE, LINK_SCORE_OBSERVATION, r->id,
+            gather_live_score, &scores, err);
         for (size_t i = 0; i < r->n_aliases && st == ST_OK; i++)
-            st = ops->scan_link(v->s->driver, v->rd, a, r->project, SCORE, LINK_SCORE_OBSERVATION, r->aliases[i], gather_live_score, &scores, err);
+            st = ops->scan_link(v->s->driver, v->rd, a, r->project, SCORE, LINK_SCORE_OBSERVATION,
+                r->aliases[i], gather_live_score, &scores, err);
     }
     if (scores.n)
         qsort(scores.items, scores.n, sizeof(*scores.items), by_score_id);
@@ -112,7 +122,8 @@ static enum status load_scores(struct view *v, struct arena *a, struct row *r, s
 static enum status load_records(struct view *v, struct arena *a, struct row *r, struct err *err)
 {
     struct rows records = { .a = a };
-    enum status st = v->s->driver->ops->scan_link(v->s->driver, v->rd, a, r->project, RECORD, LINK_RECORD_TRACE, r->id, rows_gather, &records, err);
+    enum status st = v->s->driver->ops->scan_link(
+        v->s->driver, v->rd, a, r->project, RECORD, LINK_RECORD_TRACE, r->id, rows_gather, &records, err);
     for (size_t i = 0; i < records.n && st == ST_OK; i++)
         st = load_payload(v, a, &records.items[i], err);
     r->records = records.items;
@@ -124,7 +135,8 @@ static enum status load_texts(struct view *v, struct arena *a, struct row *r, st
 {
     struct payload_loader load = store__loader(v);
     struct rows rows = { .a = a };
-    enum status st = v->s->driver->ops->scan_scope(v->s->driver, v->rd, a, r->project, OBSERVATION, r->id, rows_gather, &rows, err);
+    enum status st = v->s->driver->ops->scan_scope(
+        v->s->driver, v->rd, a, r->project, OBSERVATION, r->id, rows_gather, &rows, err);
     if (st == ST_OK)
         st = derive_trace_text(a, rows.items, rows.n, true, &load, &r->text_input, err);
     if (st == ST_OK)
@@ -135,7 +147,9 @@ static enum status load_texts(struct view *v, struct arena *a, struct row *r, st
 static enum status load_parent(struct view *v, struct arena *a, struct row *r, struct err *err)
 {
     struct str trace = r->entity == OBSERVATION ? r->scope : row_text(r, SCORE_trace_id);
-    return trace.p ? v->s->driver->ops->get_row(v->s->driver, v->rd, a, r->project, TRACE, STR_NONE, trace, &r->parent, err) : ST_OK;
+    return trace.p ? v->s->driver->ops->get_row(
+                         v->s->driver, v->rd, a, r->project, TRACE, STR_NONE, trace, &r->parent, err)
+                   : ST_OK;
 }
 
 /* How an exchange is shown: ids of its messages are aliases of it. */
@@ -180,7 +194,8 @@ static enum status load_user(struct view *v, struct arena *a, struct row *r, str
         struct row *next = NULL;
         if (!parent.p || str_eq(parent, cur.id) || str_eq(cur.id, cur.scope))
             break;
-        st = v->s->driver->ops->get_row(v->s->driver, v->rd, a, r->project, OBSERVATION, cur.scope, parent, &next, err);
+        st = v->s->driver->ops->get_row(
+            v->s->driver, v->rd, a, r->project, OBSERVATION, cur.scope, parent, &next, err);
         if (!next)
             break;
         cur = *next;

@@ -16,9 +16,9 @@ struct finding {
     struct arena *a, *scratch; /* of the answer; of the row at hand */
     const struct query *q;
     unsigned needs;
-    bool exact;          /* set by the driver */
-    bool counting;       /* no page: only the count */
-    bool whole;          /* all matches are kept, then sorted */
+    bool exact;    /* set by the driver */
+    bool counting; /* no page: only the count */
+    bool whole;    /* all matches are kept, then sorted */
     struct rows page;
     int64_t matches;
     bool more;
@@ -46,7 +46,10 @@ static void keep(struct finding *f, const struct row *r)
 {
     struct row kept = *r;
     if (!f->whole)
-        kept = (struct row){ .entity = r->entity, .project = r->project, .scope = arena_dup(f->a, r->scope), .id = arena_dup(f->a, r->id) };
+        kept = (struct row){ .entity = r->entity,
+            .project = r->project,
+            .scope = arena_dup(f->a, r->scope),
+            .id = arena_dup(f->a, r->id) };
     rows_gather(&f->page, &kept);
 }
 
@@ -106,7 +109,8 @@ static enum status find_page(struct finding *f)
     f->q = &q;
     const struct driver_ops *ops = f->view.s->driver->ops;
     f->scratch = f->whole ? f->a : arena_new();
-    enum status st = ops->scan_query(f->view.s->driver, f->view.rd, f->scratch, &q, visit, f, &f->exact, f->err);
+    enum status st =
+        ops->scan_query(f->view.s->driver, f->view.rd, f->scratch, &q, visit, f, &f->exact, f->err);
     if (!f->whole)
         arena_free(f->scratch);
     if (st == ST_OK)
@@ -118,7 +122,8 @@ static enum status find_page(struct finding *f)
     skip_offset(f, q.offset);
     for (size_t i = 0; i < f->page.n && st == ST_OK; i++) {
         struct row *key = &f->page.items[i], *r;
-        st = ops->get_row(f->view.s->driver, f->view.rd, f->a, key->project, key->entity, key->scope, key->id, &r, f->err);
+        st = ops->get_row(
+            f->view.s->driver, f->view.rd, f->a, key->project, key->entity, key->scope, key->id, &r, f->err);
         if (st != ST_OK || !r)
             continue;
         *key = *r;
@@ -133,10 +138,18 @@ static enum status count_all(struct finding *f, int64_t *total)
     q.after.set = false;
     q.limit = SIZE_MAX;
     q.with = 0;
-    struct finding c = { .view = f->view, .a = f->a, .scratch = arena_new(), .q = &q, .needs = f->needs, .counting = true, .err = f->err };
+    struct finding c = { .view = f->view,
+        .a = f->a,
+        .scratch = arena_new(),
+        .q = &q,
+        .needs = f->needs,
+        .counting = true,
+        .err = f->err };
     const struct driver_ops *ops = f->view.s->driver->ops;
     bool counted = false;
-    enum status st = ops->count_query ? ops->count_query(f->view.s->driver, f->view.rd, &q, total, &counted, f->err) : ST_OK;
+    enum status st = ops->count_query
+                         ? ops->count_query(f->view.s->driver, f->view.rd, &q, total, &counted, f->err)
+                         : ST_OK;
     if (st != ST_OK || counted) {
         arena_free(c.scratch);
         return st;
@@ -147,7 +160,8 @@ static enum status count_all(struct finding *f, int64_t *total)
     return st == ST_OK ? c.st : st;
 }
 
-enum status store_find(struct store *s, struct arena *a, const struct query *q, struct answer *out, struct err *err)
+enum status store_find(
+    struct store *s, struct arena *a, const struct query *q, struct answer *out, struct err *err)
 {
     int64_t began = clock_mono_ns();
     struct reader *rd;
@@ -155,7 +169,9 @@ enum status store_find(struct store *s, struct arena *a, const struct query *q, 
     enum status st = s->driver->ops->reader_take(s->driver, &rd, err);
     if (st != ST_OK)
         return st;
-    struct finding f = { .view = { s, rd }, .a = a, .q = q, .needs = query_needs(q), .err = err, .original_after = q->after };
+    struct finding f = {
+        .view = { s, rd }, .a = a, .q = q, .needs = query_needs(q), .err = err, .original_after = q->after
+    };
     f.page.a = a;
     if (q->limit > 0)
         st = find_page(&f);
@@ -183,12 +199,14 @@ static bool newest_start(void *ctx, struct row *r)
 }
 
 /* An observation by its bare id: the id itself, else a thread message's exchange. */
-static enum status get_bare(struct view *v, struct arena *a, int32_t project, struct str id, struct row **out, struct err *err)
+static enum status get_bare(
+    struct view *v, struct arena *a, int32_t project, struct str id, struct row **out, struct err *err)
 {
     const struct driver_ops *ops = v->s->driver->ops;
     struct row *alias = NULL;
     *out = NULL;
-    enum status st = ops->get_row(v->s->driver, v->rd, a, project, RECORD, STR(STORE_EXCHANGE), id, &alias, err);
+    enum status st =
+        ops->get_row(v->s->driver, v->rd, a, project, RECORD, STR(STORE_EXCHANGE), id, &alias, err);
     if (st == ST_OK && alias) {
         struct str exchange = row_text(alias, RECORD_name);
         return ops->get_row(v->s->driver, v->rd, a, project, OBSERVATION, exchange, exchange, out, err);
@@ -200,8 +218,8 @@ static enum status get_bare(struct view *v, struct arena *a, int32_t project, st
     return st;
 }
 
-enum status store_get(struct store *s, struct arena *a, int32_t project, enum entity e, struct str scope, struct str id, unsigned with,
-                      struct row **out, struct err *err)
+enum status store_get(struct store *s, struct arena *a, int32_t project, enum entity e, struct str scope,
+    struct str id, unsigned with, struct row **out, struct err *err)
 {
     struct reader *rd;
     *out = NULL;

@@ -12,21 +12,26 @@ static enum status delete_all(struct store *s, struct rows *rows, struct err *er
     return st;
 }
 
-static enum status delete_linked(struct store *s, int32_t project, enum entity e, unsigned by, struct str value, struct err *err)
+static enum status delete_linked(
+    struct store *s, int32_t project, enum entity e, unsigned by, struct str value, struct err *err)
 {
     struct rows rows = { .a = s->group };
-    enum status st = s->driver->ops->scan_link(s->driver, NULL, s->group, project, e, by, value, rows_gather, &rows, err);
+    enum status st =
+        s->driver->ops->scan_link(s->driver, NULL, s->group, project, e, by, value, rows_gather, &rows, err);
     return st == ST_OK ? delete_all(s, &rows, err) : st;
 }
 
 /* The messages that an exchange was computed from, with their aliases; the rest of the thread is computed again. */
-static enum status delete_messages(struct store *s, int32_t project, struct str exchange, struct str thread, struct err *err)
+static enum status delete_messages(
+    struct store *s, int32_t project, struct str exchange, struct str thread, struct err *err)
 {
     struct rows messages = { .a = s->group };
-    enum status st = s->driver->ops->scan_scope(s->driver, NULL, s->group, project, MESSAGE, thread, rows_gather, &messages, err);
+    enum status st = s->driver->ops->scan_scope(
+        s->driver, NULL, s->group, project, MESSAGE, thread, rows_gather, &messages, err);
     for (size_t i = 0; i < messages.n && st == ST_OK; i++) {
         struct row *alias;
-        st = s->driver->ops->get_row(s->driver, NULL, s->group, project, RECORD, STR(STORE_EXCHANGE), messages.items[i].id, &alias, err);
+        st = s->driver->ops->get_row(s->driver, NULL, s->group, project, RECORD, STR(STORE_EXCHANGE),
+            messages.items[i].id, &alias, err);
         if (st != ST_OK || !alias || !str_eq(row_text(alias, RECORD_name), exchange))
             continue;
         if ((st = s->driver->ops->delete_row(s->driver, alias, err)) == ST_OK)
@@ -51,13 +56,16 @@ static enum status remove_observation(struct store *s, const struct row *r, stru
     return st;
 }
 
-static enum status remove_trace(struct store *s, int32_t project, struct str id, bool *was_there, struct err *err)
+static enum status remove_trace(
+    struct store *s, int32_t project, struct str id, bool *was_there, struct err *err)
 {
     struct row *trace;
     struct rows rows = { .a = s->group };
-    enum status st = s->driver->ops->get_row(s->driver, NULL, s->group, project, TRACE, STR_NONE, id, &trace, err);
+    enum status st =
+        s->driver->ops->get_row(s->driver, NULL, s->group, project, TRACE, STR_NONE, id, &trace, err);
     if (st == ST_OK)
-        st = s->driver->ops->scan_scope(s->driver, NULL, s->group, project, OBSERVATION, id, rows_gather, &rows, err);
+        st = s->driver->ops->scan_scope(
+            s->driver, NULL, s->group, project, OBSERVATION, id, rows_gather, &rows, err);
     *was_there = trace || rows.n;
     for (size_t i = 0; i < rows.n && st == ST_OK; i++)
         st = remove_observation(s, &rows.items[i], err);
@@ -76,9 +84,11 @@ static enum status remove_bare(struct store *s, const struct removal *rm, bool *
     struct row *scoped = NULL;
     enum status st;
     if (rm->scope.p)
-        st = s->driver->ops->get_row(s->driver, NULL, s->group, rm->project, OBSERVATION, rm->scope, rm->id, &scoped, err);
+        st = s->driver->ops->get_row(
+            s->driver, NULL, s->group, rm->project, OBSERVATION, rm->scope, rm->id, &scoped, err);
     else
-        st = s->driver->ops->scan_observation_id(s->driver, NULL, s->group, rm->project, rm->id, rows_gather, &rows, err);
+        st = s->driver->ops->scan_observation_id(
+            s->driver, NULL, s->group, rm->project, rm->id, rows_gather, &rows, err);
     if (scoped)
         rows_gather(&rows, scoped);
     *was_there = rows.n > 0;
@@ -101,7 +111,8 @@ enum status store__remove(struct store *s, const struct removal *rm, enum outcom
         st = remove_bare(s, rm, &was_there, err);
     } else {
         struct row *r;
-        st = s->driver->ops->get_row(s->driver, NULL, s->group, rm->project, rm->entity, rm->scope, rm->id, &r, err);
+        st = s->driver->ops->get_row(
+            s->driver, NULL, s->group, rm->project, rm->entity, rm->scope, rm->id, &r, err);
         was_there = r != NULL;
         if (st == ST_OK && r)
             st = s->driver->ops->delete_row(s->driver, r, err);

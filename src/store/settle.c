@@ -27,7 +27,8 @@ static enum status note_sessions(struct store *s, struct rows *rows, struct err 
         if (r->identity != IDENTITY_TREE || !parent.p || !str_eq(r->id, r->scope) || str_eq(parent, r->id))
             continue;
         struct row *session;
-        enum status st = s->driver->ops->get_row(s->driver, NULL, s->group, r->project, SESSION, STR_NONE, parent, &session, err);
+        enum status st = s->driver->ops->get_row(
+            s->driver, NULL, s->group, r->project, SESSION, STR_NONE, parent, &session, err);
         if (st != ST_OK)
             return st;
         if (!session || !row_int(session, SESSION_exists, 0))
@@ -48,10 +49,12 @@ enum status store__trace_refresh(struct store *s, int32_t project, struct str tr
 {
     struct row *old;
     struct rows rows = { .a = s->group };
-    enum status st = s->driver->ops->get_row(s->driver, NULL, s->group, project, TRACE, STR_NONE, trace_id, &old, err);
+    enum status st =
+        s->driver->ops->get_row(s->driver, NULL, s->group, project, TRACE, STR_NONE, trace_id, &old, err);
     if (st != ST_OK || !old)
         return st;
-    st = s->driver->ops->scan_scope(s->driver, NULL, s->group, project, OBSERVATION, trace_id, rows_gather, &rows, err);
+    st = s->driver->ops->scan_scope(
+        s->driver, NULL, s->group, project, OBSERVATION, trace_id, rows_gather, &rows, err);
     if (st == ST_OK)
         st = note_sessions(s, &rows, err);
     if (st != ST_OK)

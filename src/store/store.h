@@ -36,7 +36,8 @@ struct store;
 
 /* dir: the data folder, made when missing. Holds DIR/lock unless read_only. ST_CONFLICT: another process holds it. ST_CORRUPT with
  * a sentence when the folder is of a newer version or damaged. Older versions are migrated. */
-MUST_CHECK enum status store_open(const char *dir, const struct store_options *o, struct store **out, struct err *err);
+MUST_CHECK enum status store_open(
+    const char *dir, const struct store_options *o, struct store **out, struct err *err);
 /* Nothing on disk; the same answers. */
 MUST_CHECK enum status store_open_memory(struct store **out, struct err *err);
 void store_close(struct store *s); /* NULL is fine */
@@ -57,37 +58,45 @@ void store_maintain(struct store *s);
 /* ---- readers -------------------------------------------------------------------------------------------------------- */
 
 struct answer {
-    struct row *rows; size_t n;
-    bool more;           /* there are rows behind the page */
-    int64_t total;       /* WITH_TOTAL, else -1 */
-    int64_t commit;      /* number of the last commit seen */
+    struct row *rows;
+    size_t n;
+    bool more;      /* there are rows behind the page */
+    int64_t total;  /* WITH_TOTAL, else -1 */
+    int64_t commit; /* number of the last commit seen */
 };
 /* One page. Rows live in `a`. */
-MUST_CHECK enum status store_find(struct store *s, struct arena *a, const struct query *q, struct answer *out, struct err *err);
+MUST_CHECK enum status store_find(
+    struct store *s, struct arena *a, const struct query *q, struct answer *out, struct err *err);
 /* One row by key, with what `with` says; *out NULL when there is none. Observations: scope is the trace id, or absent to find by
  * bare id (several traces: the newest start; LLMonitor: aliases of an exchange count). Records: scope is the kind. */
-MUST_CHECK enum status store_get(struct store *s, struct arena *a, int32_t project, enum entity e, struct str scope, struct str id,
-                                 unsigned with, struct row **out, struct err *err);
+MUST_CHECK enum status store_get(struct store *s, struct arena *a, int32_t project, enum entity e,
+    struct str scope, struct str id, unsigned with, struct row **out, struct err *err);
 /* Sums by group. */
-struct group_key { enum { GROUP_NONE, GROUP_DAY, GROUP_HOUR, GROUP_NAME, GROUP_TYPE, GROUP_MODEL, GROUP_USER } by; };
+struct group_key {
+    enum { GROUP_NONE, GROUP_DAY, GROUP_HOUR, GROUP_NAME, GROUP_TYPE, GROUP_MODEL, GROUP_USER } by;
+};
 struct group_row {
-    int64_t bucket_ns; struct str text[3];
+    int64_t bucket_ns;
+    struct str text[3];
     int64_t count, errors, success, tokens_input, tokens_output, cost_nano_usd, duration_ns;
 };
-MUST_CHECK enum status store_aggregate(struct store *s, struct arena *a, const struct query *q, const struct group_key *keys,
-                                       size_t n_keys, struct group_row **out, size_t *n, struct err *err);
+MUST_CHECK enum status store_aggregate(struct store *s, struct arena *a, const struct query *q,
+    const struct group_key *keys, size_t n_keys, struct group_row **out, size_t *n, struct err *err);
 /* Distinct values of a column over the project's rows, sorted, at most `limit`: for filter pickers. Tags, metadata keys too. */
-MUST_CHECK enum status store_distinct(struct store *s, struct arena *a, int32_t project, enum entity e, enum subject subject,
-                                      unsigned column, size_t limit, struct str **out, size_t *n, struct err *err);
+MUST_CHECK enum status store_distinct(struct store *s, struct arena *a, int32_t project, enum entity e,
+    enum subject subject, unsigned column, size_t limit, struct str **out, size_t *n, struct err *err);
 
 /* ---- care ----------------------------------------------------------------------------------------------------------- */
 
 /* Verify a data folder that no server has open: integrity, segment checksums, dangling pointers. Prints findings and progress as
  * lines through `say`. ST_CORRUPT when something is wrong. */
-MUST_CHECK enum status store_check(const char *dir, void (*say)(void *ctx, const char *line), void *ctx, struct err *err);
+MUST_CHECK enum status store_check(
+    const char *dir, void (*say)(void *ctx, const char *line), void *ctx, struct err *err);
 /* A consistent copy of a folder into the new folder `to`, also while a server runs on it. */
-MUST_CHECK enum status store_backup(const char *dir, const char *to, void (*say)(void *ctx, const char *line), void *ctx, struct err *err);
+MUST_CHECK enum status store_backup(
+    const char *dir, const char *to, void (*say)(void *ctx, const char *line), void *ctx, struct err *err);
 /* Check the backup `from` and make it the data folder `dir`, which must not exist or be empty. */
-MUST_CHECK enum status store_restore(const char *from, const char *dir, void (*say)(void *ctx, const char *line), void *ctx, struct err *err);
+MUST_CHECK enum status store_restore(
+    const char *from, const char *dir, void (*say)(void *ctx, const char *line), void *ctx, struct err *err);
 
 #endif

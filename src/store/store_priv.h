@@ -7,7 +7,10 @@
 
 /* A set of (project, id) touched by the open commit group, in order of first touch. */
 struct touched {
-    struct touch { int32_t project; struct str id; } *items;
+    struct touch {
+        int32_t project;
+        struct str id;
+    } * items;
     size_t n, cap;
     uint32_t *slots; /* open addressing, index + 1 */
     size_t n_slots;
@@ -32,13 +35,13 @@ struct pending {
 struct store {
     struct driver *driver;
     struct store_metrics metrics;
-    struct arena *group;      /* memory of the open commit group */
-    bool open;                /* a commit group is open */
-    struct touched traces;    /* to derive again before the commit */
-    struct touched threads;   /* whose exchanges to compute again */
-    struct pending pending;   /* events not applied yet */
-    int64_t recv_ns;          /* of the event at hand */
-    int64_t newest_recv_ns;   /* never goes backwards */
+    struct arena *group;    /* memory of the open commit group */
+    bool open;              /* a commit group is open */
+    struct touched traces;  /* to derive again before the commit */
+    struct touched threads; /* whose exchanges to compute again */
+    struct pending pending; /* events not applied yet */
+    int64_t recv_ns;        /* of the event at hand */
+    int64_t newest_recv_ns; /* never goes backwards */
 };
 
 /* Reading inside a reader's snapshot, or the writer's transaction when rd is NULL. */
@@ -50,22 +53,29 @@ struct view {
 /* payload loader over a view */
 struct payload_loader store__loader(struct view *v);
 
-bool touched_add(struct touched *t, struct arena *a, int32_t project, struct str id); /* copies id; false when there already */
+bool touched_add(struct touched *t, struct arena *a, int32_t project,
+    struct str id); /* copies id; false when there already */
 
 /* apply.c */
 enum status store__put(struct store *s, struct row *r, const struct row *old, struct err *err);
 enum status store__ensure_trace(struct store *s, int32_t project, struct str id, struct err *err);
 /* The rows a scan visits, gathered. */
-struct rows { struct arena *a; struct row *items; size_t n, cap; };
+struct rows {
+    struct arena *a;
+    struct row *items;
+    size_t n, cap;
+};
 bool rows_gather(void *ctx, struct row *r);
 
 /* Kind of the records by which a message id finds its exchange: id = message, name = exchange, parent_id = thread. */
 #define STORE_EXCHANGE "exchange"
 /* A row the store computed itself, stated by one event of profile EXCHANGE or EDIT_RECORD: no join, replaced whole. */
-enum status store__put_computed(struct store *s, const struct event *e, struct str scope, enum identity identity, struct err *err);
+enum status store__put_computed(
+    struct store *s, const struct event *e, struct str scope, enum identity identity, struct err *err);
 
 /* tree.c: identity of LLMonitor runs */
-enum status store__tree_place(struct store *s, int32_t project, const struct row *r, struct str *trace_id, struct err *err);
+enum status store__tree_place(
+    struct store *s, int32_t project, const struct row *r, struct str *trace_id, struct err *err);
 enum status store__retree(struct store *s, int32_t project, struct str run_id, struct err *err);
 enum status store__retree_children(struct store *s, int32_t project, struct str parent_id, struct err *err);
 enum status store__move(struct store *s, struct row *r, struct str trace_id, struct err *err);

@@ -55,7 +55,8 @@ static struct str last_set(const struct exchange *x, unsigned column)
     return found;
 }
 
-static enum status put_exchange(struct store *s, int32_t project, struct str thread, const struct exchange *x, struct err *err)
+static enum status put_exchange(
+    struct store *s, int32_t project, struct str thread, const struct exchange *x, struct err *err)
 {
     struct batch b = { .arena = s->group };
     struct event *e = event_new(&b, PROFILE_EXCHANGE, project, x->id, x->id, x->start_ns);
@@ -80,7 +81,8 @@ static enum status put_exchange(struct store *s, int32_t project, struct str thr
 }
 
 /* The message id finds its exchange from now on; runs that name it as parent follow. */
-static enum status put_alias(struct store *s, int32_t project, struct str thread, const struct exchange *x, struct str message, struct err *err)
+static enum status put_alias(struct store *s, int32_t project, struct str thread, const struct exchange *x,
+    struct str message, struct err *err)
 {
     struct batch b = { .arena = s->group };
     struct event *e = event_new(&b, PROFILE_EDIT_RECORD, project, STR(STORE_EXCHANGE), message, 0);
@@ -95,7 +97,8 @@ static enum status put_alias(struct store *s, int32_t project, struct str thread
 static enum status drop_exchange(struct store *s, int32_t project, struct str id, struct err *err)
 {
     struct row *old;
-    enum status st = s->driver->ops->get_row(s->driver, NULL, s->group, project, OBSERVATION, id, id, &old, err);
+    enum status st =
+        s->driver->ops->get_row(s->driver, NULL, s->group, project, OBSERVATION, id, id, &old, err);
     if (st != ST_OK || !old || !str_is(row_text(old, OBSERVATION_source_type), "chat"))
         return st;
     if ((st = store__ensure_trace(s, project, id, err)) != ST_OK)
@@ -108,7 +111,8 @@ enum status store__thread_refresh(struct store *s, int32_t project, struct str t
     struct rows messages = { .a = s->group };
     struct exchange *exchanges;
     size_t n;
-    enum status st = s->driver->ops->scan_scope(s->driver, NULL, s->group, project, MESSAGE, thread, rows_gather, &messages, err);
+    enum status st = s->driver->ops->scan_scope(
+        s->driver, NULL, s->group, project, MESSAGE, thread, rows_gather, &messages, err);
     if (st == ST_OK)
         st = load_bodies(s, &messages, err);
     if (st != ST_OK)

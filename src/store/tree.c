@@ -12,11 +12,13 @@
  */
 #include "store/store_priv.h"
 
-static enum status parent_of(struct store *s, int32_t project, struct str id, struct row **out, struct err *err)
+static enum status parent_of(
+    struct store *s, int32_t project, struct str id, struct row **out, struct err *err)
 {
     struct rows found = { .a = s->group };
     *out = NULL;
-    enum status st = s->driver->ops->scan_bare(s->driver, NULL, s->group, project, id, rows_gather, &found, err);
+    enum status st =
+        s->driver->ops->scan_bare(s->driver, NULL, s->group, project, id, rows_gather, &found, err);
     if (st == ST_OK && found.n > 0)
         *out = &found.items[0];
     return st;
@@ -40,27 +42,31 @@ static struct str cycle_root(const struct rows *path, size_t from)
 }
 
 /* Does `id` name a thread, or a message of one? *exchange: trace id of the exchange, absent for a thread or none. */
-static enum status thread_or_message(struct store *s, int32_t project, struct str id, bool *thread, struct str *exchange, struct err *err)
+static enum status thread_or_message(
+    struct store *s, int32_t project, struct str id, bool *thread, struct str *exchange, struct err *err)
 {
     struct row *session;
     struct row *alias;
     *thread = false;
     *exchange = STR_NONE;
-    enum status st = s->driver->ops->get_row(s->driver, NULL, s->group, project, SESSION, STR_NONE, id, &session, err);
+    enum status st =
+        s->driver->ops->get_row(s->driver, NULL, s->group, project, SESSION, STR_NONE, id, &session, err);
     if (st != ST_OK)
         return st;
     if (session && row_int(session, SESSION_exists, 0)) {
         *thread = true;
         return ST_OK;
     }
-    st = s->driver->ops->get_row(s->driver, NULL, s->group, project, RECORD, STR(STORE_EXCHANGE), id, &alias, err);
+    st = s->driver->ops->get_row(
+        s->driver, NULL, s->group, project, RECORD, STR(STORE_EXCHANGE), id, &alias, err);
     if (st == ST_OK && alias)
         *exchange = row_text(alias, RECORD_name);
     return st;
 }
 
 /* The parent is no run: a thread (then *trace_id stays the run's own), a message of one, or not known yet. */
-static enum status place_without_run(struct store *s, int32_t project, struct str parent, struct str *trace_id, struct err *err)
+static enum status place_without_run(
+    struct store *s, int32_t project, struct str parent, struct str *trace_id, struct err *err)
 {
     bool thread;
     struct str exchange;
@@ -70,7 +76,8 @@ static enum status place_without_run(struct store *s, int32_t project, struct st
     return st;
 }
 
-enum status store__tree_place(struct store *s, int32_t project, const struct row *r, struct str *trace_id, struct err *err)
+enum status store__tree_place(
+    struct store *s, int32_t project, const struct row *r, struct str *trace_id, struct err *err)
 {
     struct rows path = { .a = s->group };
     struct row cur = *r;
@@ -123,7 +130,8 @@ static enum status retree_all(struct store *s, int32_t project, struct rows *wor
             continue;
         if ((st = store__move(s, now, arena_dup(s->group, place), err)) != ST_OK)
             continue;
-        st = s->driver->ops->scan_children(s->driver, NULL, s->group, project, now->id, rows_gather, work, err);
+        st = s->driver->ops->scan_children(
+            s->driver, NULL, s->group, project, now->id, rows_gather, work, err);
     }
     return st;
 }
@@ -142,6 +150,7 @@ enum status store__retree(struct store *s, int32_t project, struct str run_id, s
 enum status store__retree_children(struct store *s, int32_t project, struct str parent_id, struct err *err)
 {
     struct rows work = { .a = s->group };
-    enum status st = s->driver->ops->scan_children(s->driver, NULL, s->group, project, parent_id, rows_gather, &work, err);
+    enum status st =
+        s->driver->ops->scan_children(s->driver, NULL, s->group, project, parent_id, rows_gather, &work, err);
     return st == ST_OK ? retree_all(s, project, &work, err) : st;
 }

@@ -17,8 +17,9 @@ static void heading(void)
     time_t now = time(NULL);
     uname(&u);
     strftime(date, sizeof(date), "%Y-%m-%d", gmtime(&now));
-    printf("%s, %s %s, %ld cores; every write durable (WAL + fsync) before its answer; generator on the same machine\n\n", date, u.sysname, u.machine,
-           sysconf(_SC_NPROCESSORS_ONLN));
+    printf(
+        "%s, %s %s, %ld cores; every write durable (WAL + fsync) before its answer; generator on the same machine\n\n",
+        date, u.sysname, u.machine, sysconf(_SC_NPROCESSORS_ONLN));
     printf("| %-58s | figure |\n|---|---|\n", "what");
 }
 
@@ -42,10 +43,12 @@ static void writes(struct bench_server *s, const char *what, struct requests (*m
     double rate = (double)peak.answered / peak.seconds;
     char name[128];
     snprintf(name, sizeof(name), "%s, 64 connections", what);
-    ROW(name, "%.0f requests/s, %.0f events/s, p50 %.1f ms, p99 %.1f ms", rate, (double)first.events / peak.seconds, peak.p50_ms, peak.p99_ms);
+    ROW(name, "%.0f requests/s, %.0f events/s, p50 %.1f ms, p99 %.1f ms", rate,
+        (double)first.events / peak.seconds, peak.p50_ms, peak.p99_ms);
     snprintf(name, sizeof(name), "%s: bytes in, server CPU", what);
-    ROW(name, "%.1f MB/s, %.0f CPU s per million events (%.0f bytes a request)", (double)first.payload_bytes / peak.seconds / 1e6,
-        cpu / (double)first.events * 1e6, (double)first.payload_bytes / (double)first.n);
+    ROW(name, "%.1f MB/s, %.0f CPU s per million events (%.0f bytes a request)",
+        (double)first.payload_bytes / peak.seconds / 1e6, cpu / (double)first.events * 1e6,
+        (double)first.payload_bytes / (double)first.n);
     requests_free(&first);
     struct requests second = make(n / 2);
     load_run(s->port, &second, 64, rate / 2, &half);
@@ -61,13 +64,15 @@ static void read_row(struct bench_server *s, const char *what, struct requests (
     struct requests rs = make(n);
     load_run(s->port, &rs, 4, 0, &r);
     check(&r);
-    ROW(what, "%.0f requests/s, p50 %.1f ms, p99 %.1f ms", (double)r.answered / r.seconds, r.p50_ms, r.p99_ms);
+    ROW(what, "%.0f requests/s, p50 %.1f ms, p99 %.1f ms", (double)r.answered / r.seconds, r.p50_ms,
+        r.p99_ms);
     requests_free(&rs);
 }
 
 static void disk_row(const char *what, int64_t bytes, size_t events, size_t raw)
 {
-    ROW(what, "%.0f bytes an event, %.2f of the bytes sent", (double)bytes / (double)events, (double)bytes / (double)raw);
+    ROW(what, "%.0f bytes an event, %.2f of the bytes sent", (double)bytes / (double)events,
+        (double)bytes / (double)raw);
 }
 
 static void run_all(const char *program, const char *dir, size_t scale)
@@ -85,7 +90,8 @@ static void run_all(const char *program, const char *dir, size_t scale)
     int64_t before = folder_bytes(data);
     writes(&s, "LangWatch, a trace of 5 spans a request", requests_collector, 1000 * scale);
     struct requests sized = requests_collector(100);
-    disk_row("LangWatch span on disk, fresh", folder_bytes(data) - before, 5000 * scale, sized.payload_bytes / 100 * 1000 * scale);
+    disk_row("LangWatch span on disk, fresh", folder_bytes(data) - before, 5000 * scale,
+        sized.payload_bytes / 100 * 1000 * scale);
     requests_free(&sized);
     ROW("resident memory, after the load", "%.1f MiB", (double)server_rss_kib(&s) / 1024);
     read_row(&s, "LangWatch search, newest 50", requests_search, 50 * scale);

@@ -9,7 +9,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct bytes { char *p; size_t n; };
+struct bytes {
+    char *p;
+    size_t n;
+};
 
 /* ---- server.c: the server under test */
 struct bench_server {
@@ -25,14 +28,19 @@ double server_cpu_s(const struct bench_server *s);
 int64_t folder_bytes(const char *dir);
 
 /* ---- body.c: requests, ready to send */
-struct requests { struct bytes *items; size_t n; size_t events; size_t payload_bytes; };
-struct requests requests_single(size_t n);   /* LLMonitor, one event each: a start, then its end */
-struct requests requests_batch(size_t n);    /* LLMonitor, 100 events each */
+struct requests {
+    struct bytes *items;
+    size_t n;
+    size_t events;
+    size_t payload_bytes;
+};
+struct requests requests_single(size_t n);    /* LLMonitor, one event each: a start, then its end */
+struct requests requests_batch(size_t n);     /* LLMonitor, 100 events each */
 struct requests requests_collector(size_t n); /* LangWatch, a trace of 5 spans with chats, about 8 KB */
-struct requests requests_search(size_t n);   /* LangWatch search, newest 50 */
+struct requests requests_search(size_t n);    /* LangWatch search, newest 50 */
 struct requests requests_search_user(size_t n);
-struct requests requests_trace(size_t n);    /* one trace by id */
-struct requests requests_runs(size_t n);     /* Lunary runs, newest 50 */
+struct requests requests_trace(size_t n); /* one trace by id */
+struct requests requests_runs(size_t n);  /* Lunary runs, newest 50 */
 void requests_free(struct requests *r);
 
 /* ---- load.c: sending them */

@@ -6,14 +6,68 @@
 
 #include "bench.h"
 
-#define PROJECT "11111111-1111-4111-8111-111111111111"
+#define PROJECT  "11111111-1111-4111-8111-111111111111"
 #define START_MS INT64_C(1790000000000)
 
 static const char *const words[] = {
-    "the", "model", "answers", "when", "a", "question", "about", "weather", "in", "Zürich", "arrives", "and", "context", "was", "found", "by",
-    "retrieval", "of", "documents", "that", "mention", "rain", "lake", "temperature", "tomorrow", "however", "please", "note", "system", "user",
-    "assistant", "tool", "call", "returned", "no", "result", "because", "service", "timed", "out", "after", "three", "seconds", "日本語", "天気",
-    "summary", "report", "quarter", "revenue", "customer", "contract", "renewal", "risk", "engineer", "deploy", "release", "version", "cluster",
+    "the",
+    "model",
+    "answers",
+    "when",
+    "a",
+    "question",
+    "about",
+    "weather",
+    "in",
+    "Zürich",
+    "arrives",
+    "and",
+    "context",
+    "was",
+    "found",
+    "by",
+    "retrieval",
+    "of",
+    "documents",
+    "that",
+    "mention",
+    "rain",
+    "lake",
+    "temperature",
+    "tomorrow",
+    "however",
+    "please",
+    "note",
+    "system",
+    "user",
+    "assistant",
+    "tool",
+    "call",
+    "returned",
+    "no",
+    "result",
+    "because",
+    "service",
+    "timed",
+    "out",
+    "after",
+    "three",
+    "seconds",
+    "日本語",
+    "天気",
+    "summary",
+    "report",
+    "quarter",
+    "revenue",
+    "customer",
+    "contract",
+    "renewal",
+    "risk",
+    "engineer",
+    "deploy",
+    "release",
+    "version",
+    "cluster",
 };
 
 static uint64_t seed = 88172645463325252u;
@@ -26,7 +80,10 @@ static uint64_t next(void)
     return seed;
 }
 
-struct text { char *p; size_t n, cap; };
+struct text {
+    char *p;
+    size_t n, cap;
+};
 
 static void add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -59,8 +116,9 @@ static void add_prose(struct text *t, size_t least)
 static struct bytes request(const char *method, const char *path, const char *header, const struct text *body)
 {
     struct text r = { 0 };
-    add(&r, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n", method, path, header,
-        body ? body->n : 0);
+    add(&r,
+        "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
+        method, path, header, body ? body->n : 0);
     if (body)
         add(&r, "%s", body->p);
     return (struct bytes){ r.p, r.n };
@@ -79,13 +137,16 @@ static struct requests new_requests(size_t n)
 
 static void run_id(char out[64], size_t i)
 {
-    snprintf(out, 64, "%08x-0000-4000-8000-%012llx", (unsigned)i, (unsigned long long)(next() & 0xffffffffffffull));
+    snprintf(out, 64, "%08x-0000-4000-8000-%012llx", (unsigned)i,
+        (unsigned long long)(next() & 0xffffffffffffull));
 }
 
 static void add_start(struct text *t, const char *id, size_t i)
 {
-    add(t, "{\"type\":\"llm\",\"app\":\"" PROJECT "\",\"event\":\"start\",\"runId\":\"%s\",\"name\":\"gpt-4o-mini\",\"timestamp\":%lld,"
-           "\"userId\":\"user-%llu\",\"tags\":[\"bench\"],\"extra\":{\"temperature\":0.2},\"input\":[{\"role\":\"user\",\"content\":\"",
+    add(t,
+        "{\"type\":\"llm\",\"app\":\"" PROJECT
+        "\",\"event\":\"start\",\"runId\":\"%s\",\"name\":\"gpt-4o-mini\",\"timestamp\":%lld,"
+        "\"userId\":\"user-%llu\",\"tags\":[\"bench\"],\"extra\":{\"temperature\":0.2},\"input\":[{\"role\":\"user\",\"content\":\"",
         id, (long long)(START_MS + (int64_t)i), (unsigned long long)(next() % 1000));
     add_prose(t, 200);
     add(t, "\"}]}");
@@ -93,9 +154,12 @@ static void add_start(struct text *t, const char *id, size_t i)
 
 static void add_end(struct text *t, const char *id, size_t i)
 {
-    add(t, "{\"type\":\"llm\",\"app\":\"" PROJECT "\",\"event\":\"end\",\"runId\":\"%s\",\"timestamp\":%lld,\"tokensUsage\":{\"prompt\":%llu,"
-           "\"completion\":%llu},\"output\":{\"role\":\"assistant\",\"content\":\"",
-        id, (long long)(START_MS + (int64_t)i + 900), (unsigned long long)(next() % 900), (unsigned long long)(next() % 300));
+    add(t,
+        "{\"type\":\"llm\",\"app\":\"" PROJECT
+        "\",\"event\":\"end\",\"runId\":\"%s\",\"timestamp\":%lld,\"tokensUsage\":{\"prompt\":%llu,"
+        "\"completion\":%llu},\"output\":{\"role\":\"assistant\",\"content\":\"",
+        id, (long long)(START_MS + (int64_t)i + 900), (unsigned long long)(next() % 900),
+        (unsigned long long)(next() % 300));
     add_prose(t, 200);
     add(t, "\"}}");
 }
@@ -146,15 +210,22 @@ struct requests requests_batch(size_t n)
 static void add_span(struct text *t, size_t trace, int k)
 {
     long long start = (long long)(START_MS + (int64_t)trace + k * 10);
-    add(t, "%s{\"type\":\"%s\",\"span_id\":\"span-%zu-%d\",", k ? "," : "", k == 0 ? "agent" : k == 1 ? "rag" : "llm", trace, k);
+    add(t, "%s{\"type\":\"%s\",\"span_id\":\"span-%zu-%d\",", k ? "," : "",
+        k == 0   ? "agent"
+        : k == 1 ? "rag"
+                 : "llm",
+        trace, k);
     if (k)
         add(t, "\"parent_id\":\"span-%zu-0\",", trace);
-    add(t, "\"name\":\"step %d\",\"model\":\"gpt-4o\",\"vendor\":\"openai\",\"input\":{\"type\":\"chat_messages\",\"value\":[{\"role\":\"user\",\"content\":\"", k);
+    add(t,
+        "\"name\":\"step %d\",\"model\":\"gpt-4o\",\"vendor\":\"openai\",\"input\":{\"type\":\"chat_messages\",\"value\":[{\"role\":\"user\",\"content\":\"",
+        k);
     add_prose(t, 700);
     add(t, "\"}]},\"output\":{\"type\":\"text\",\"value\":\"");
     add_prose(t, 700);
-    add(t, "\"},\"metrics\":{\"prompt_tokens\":%llu,\"completion_tokens\":%llu},\"params\":{\"temperature\":0.1},\"timestamps\":{\"started_at\":%lld,"
-           "\"finished_at\":%lld}}",
+    add(t,
+        "\"},\"metrics\":{\"prompt_tokens\":%llu,\"completion_tokens\":%llu},\"params\":{\"temperature\":0.1},\"timestamps\":{\"started_at\":%lld,"
+        "\"finished_at\":%lld}}",
         (unsigned long long)(next() % 900 + 1), (unsigned long long)(next() % 300 + 1), start, start + 700);
 }
 
@@ -163,7 +234,8 @@ struct requests requests_collector(size_t n)
     struct requests rs = new_requests(n);
     for (size_t i = 0; i < n; i++) {
         struct text t = { 0 };
-        add(&t, "{\"trace_id\":\"trace-%zu\",\"metadata\":{\"user_id\":\"user-%llu\",\"thread_id\":\"thread-%llu\",\"labels\":[\"bench\"],\"tier\":\"gold\"},\"spans\":[",
+        add(&t,
+            "{\"trace_id\":\"trace-%zu\",\"metadata\":{\"user_id\":\"user-%llu\",\"thread_id\":\"thread-%llu\",\"labels\":[\"bench\"],\"tier\":\"gold\"},\"spans\":[",
             i, (unsigned long long)(next() % 1000), (unsigned long long)(next() % 5000));
         for (int k = 0; k < 5; k++)
             add_span(&t, i, k);
@@ -176,7 +248,9 @@ struct requests requests_collector(size_t n)
 }
 
 /* `path` and `body` in two halves, with a number below 1000 between them when there is a second half. */
-struct halves { const char *before, *after; };
+struct halves {
+    const char *before, *after;
+};
 
 static void add_halves(struct text *t, struct halves h)
 {
@@ -194,7 +268,9 @@ static struct requests reads(size_t n, const char *method, struct halves path, s
         if (body.before)
             add_halves(&t, body);
         struct text *sent = body.before ? &t : NULL;
-        put(&rs, i, request(method, where.p, "Authorization: Bearer 22222222-2222-4222-8222-222222222222\r\n", sent), sent);
+        put(&rs, i,
+            request(method, where.p, "Authorization: Bearer 22222222-2222-4222-8222-222222222222\r\n", sent),
+            sent);
         free(t.p);
         free(where.p);
     }
@@ -204,13 +280,14 @@ static struct requests reads(size_t n, const char *method, struct halves path, s
 
 struct requests requests_search(size_t n)
 {
-    return reads(n, "POST", (struct halves){ "/api/traces/search", NULL }, (struct halves){ "{\"pageSize\":50}", NULL });
+    return reads(n, "POST", (struct halves){ "/api/traces/search", NULL },
+        (struct halves){ "{\"pageSize\":50}", NULL });
 }
 
 struct requests requests_search_user(size_t n)
 {
     return reads(n, "POST", (struct halves){ "/api/traces/search", NULL },
-                 (struct halves){ "{\"pageSize\":50,\"filters\":{\"metadata.user_id\":[\"user-", "\"]}}" });
+        (struct halves){ "{\"pageSize\":50,\"filters\":{\"metadata.user_id\":[\"user-", "\"]}}" });
 }
 
 struct requests requests_trace(size_t n)

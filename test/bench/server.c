@@ -36,8 +36,8 @@ static void exec_server(const char *program, const char *dir, int out)
     snprintf(init, sizeof(init), "%s/init.json", dir);
     snprintf(data, sizeof(data), "%s/data", dir);
     dup2(out, 1);
-    execl(program, program, "serve", "--data", data, "--listen", "127.0.0.1:0", "--otlp-http", "off", "--otlp-grpc", "off", "--init", init,
-          "--log-level", "error", (char *)NULL);
+    execl(program, program, "serve", "--data", data, "--listen", "127.0.0.1:0", "--otlp-http", "off",
+        "--otlp-grpc", "off", "--init", init, "--log-level", "error", (char *)NULL);
     die(program);
 }
 

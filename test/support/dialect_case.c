@@ -118,7 +118,8 @@ static void read_query_text(struct call *c, struct str text)
     c->query = arena_array(c->arena, room, sizeof *c->query);
     while (str_cut(&text, '&', &part)) {
         str_cut(&part, '=', &name);
-        c->query[c->n_query++] = (struct pair){ unescaped(c->arena, name), unescaped(c->arena, part.p ? part : STR("")) };
+        c->query[c->n_query++] =
+            (struct pair){ unescaped(c->arena, name), unescaped(c->arena, part.p ? part : STR("")) };
     }
 }
 
@@ -307,8 +308,8 @@ static void ask_after(struct call *c, struct json answers, size_t asked, struct 
     }
 }
 
-static enum status run_route(struct call *c, struct json v, struct batch *b, struct jw *asks, struct jw *after,
-    struct err *err)
+static enum status run_route(
+    struct call *c, struct json v, struct batch *b, struct jw *asks, struct jw *after, struct err *err)
 {
     struct str unauthorized = json_str(json_key(v, "fail"));
     for (int st = ST_OK; st < ST_COUNT && unauthorized.p; st++)

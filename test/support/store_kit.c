@@ -195,7 +195,7 @@ struct row *rowkit_row(
     static const char *const kinds[] = { "prompt", "dataset", "tracked_event" };
     *r = (struct row){ .entity = e, .project = 1 + (int32_t)dice_roll(d, 2), .id = rowkit_id(a, d, 60) };
     if (e == OBSERVATION || e == MESSAGE)
-        r->scope = rowkit_id(a, d, 12);
+        r->scope = rowkit_id(a, d, dice_roll(d, 2) ? 12 : 300); /* of a trace there is, or of a new one */
     if (e == RECORD)
         r->scope = str_of(kinds[dice_roll(d, 3)]);
     if (e == OBSERVATION)

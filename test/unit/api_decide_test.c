@@ -13,7 +13,10 @@
 #include "http/router.h"
 
 /* The keys of section 6 and whose they are. */
-static const struct { const char *token; enum key_form form; } keys[] = {
+static const struct {
+    const char *token;
+    enum key_form form;
+} keys[] = {
     { "pk-lf-demo", FORM_LANGFUSE },
     { "sk-lf-demo", FORM_LANGFUSE },
     { "sk-lw-demo", FORM_LANGWATCH },
@@ -28,7 +31,8 @@ static const struct { const char *token; enum key_form form; } keys[] = {
     { "tw_demo", FORM_NONE },
 };
 
-static const char *names[] = { "langwatch", "langtrace", "llmonitor", "agenttrace", "langfuse", "otlp", "none" };
+static const char *names[] = { "langwatch", "langtrace", "llmonitor", "agenttrace", "langfuse", "otlp",
+    "none" };
 static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
 
 static struct str read_vectors(struct arena *a)
@@ -46,7 +50,8 @@ static struct router *all_routes(void)
     struct router *r = router_new();
     for (unsigned d = 0; d < D_COUNT; d++)
         for (size_t i = 0; i < dialects[d]->n_routes; i++)
-            router_add(r, d, dialects[d]->routes[i].method, dialects[d]->routes[i].pattern, &dialects[d]->routes[i]);
+            router_add(
+                r, d, dialects[d]->routes[i].method, dialects[d]->routes[i].pattern, &dialects[d]->routes[i]);
     return r;
 }
 
@@ -85,7 +90,8 @@ static struct str header(struct json request, const char *name)
 static bool basic(struct arena *a, struct str authorization, struct str *secret)
 {
     struct str plain;
-    if (!str_starts(authorization, STR("Basic ")) || !base64_decode(a, str_sub(authorization, 6, SIZE_MAX), &plain))
+    if (!str_starts(authorization, STR("Basic ")) ||
+        !base64_decode(a, str_sub(authorization, 6, SIZE_MAX), &plain))
         return false;
     size_t colon = str_find_char(plain, ':');
     *secret = colon == SIZE_MAX ? STR_NONE : str_sub(plain, colon + 1, SIZE_MAX);
@@ -129,7 +135,8 @@ static const char *decided_name(struct arena *a, const struct router *router, st
     for (unsigned m = 0; m < 5; m++)
         if (str_is(method, methods[m]))
             e.method = (enum method)m;
-    assert_int_equal(path_normalise(a, json_str(json_key(request, "path")), e.method == METHOD_POST, &path, NULL), ST_OK);
+    assert_int_equal(
+        path_normalise(a, json_str(json_key(request, "path")), e.method == METHOD_POST, &path, NULL), ST_OK);
     router_find(router, e.method, path.path, matches);
     for (unsigned d = 0; d < D_COUNT; d++)
         e.candidates |= matches[d].route ? 1u << d : 0;
@@ -158,8 +165,9 @@ static void test_every_request_of_the_contract(void **state)
         if (str_is(json_str(json_key(request, "dialect")), got))
             continue;
         wrong++;
-        print_message("%zu: %.*s %.*s: expected %.*s, got %s\n", n, STR_ARG(json_str(json_key(request, "method"))),
-                      STR_ARG(json_str(json_key(request, "path"))), STR_ARG(json_str(json_key(request, "dialect"))), got);
+        print_message("%zu: %.*s %.*s: expected %.*s, got %s\n", n,
+            STR_ARG(json_str(json_key(request, "method"))), STR_ARG(json_str(json_key(request, "path"))),
+            STR_ARG(json_str(json_key(request, "dialect"))), got);
     }
     assert_true(n > 80);
     assert_int_equal(wrong, 0);

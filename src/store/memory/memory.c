@@ -22,9 +22,11 @@ struct undo {
 struct memory {
     struct driver base;
     void *tree[ENTITY_COUNT];
-    struct str *payload; size_t n_payload, cap_payload;
+    struct str *payload;
+    size_t n_payload, cap_payload;
     size_t payload_at_begin;
-    struct undo *undo; size_t n_undo, cap_undo;
+    struct undo *undo;
+    size_t n_undo, cap_undo;
     int64_t commits, next_number;
 };
 
@@ -42,7 +44,8 @@ static int by_key(const void *x, const void *y)
     return c ? c : str_cmp(a->id, b->id);
 }
 
-static struct item *item_find(struct memory *m, int32_t project, enum entity e, struct str scope, struct str id)
+static struct item *item_find(
+    struct memory *m, int32_t project, enum entity e, struct str scope, struct str id)
 {
     struct item key = { .row = { .project = project, .scope = scope, .id = id } };
     struct item **found = tfind(&key, &m->tree[e], by_key);
@@ -55,9 +58,9 @@ static struct derived *derived_copy(struct arena *a, const struct derived *d)
         return NULL;
     struct derived *copy = arena_alloc(a, sizeof(*copy));
     *copy = *d;
-    struct str *texts[] = { &copy->usage, &copy->first_error, &copy->name, &copy->user_id, &copy->session_id, &copy->release, &copy->version,
-                            &copy->environment, &copy->tags, &copy->input.s, &copy->output.s, &copy->input_guess.s, &copy->output_guess.s,
-                            &copy->metadata.s };
+    struct str *texts[] = { &copy->usage, &copy->first_error, &copy->name, &copy->user_id, &copy->session_id,
+        &copy->release, &copy->version, &copy->environment, &copy->tags, &copy->input.s, &copy->output.s,
+        &copy->input_guess.s, &copy->output_guess.s, &copy->metadata.s };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         *texts[i] = arena_dup(a, *texts[i]);
     return copy;
@@ -65,7 +68,9 @@ static struct derived *derived_copy(struct arena *a, const struct derived *d)
 
 static void row_copy(struct arena *a, struct row *to, const struct row *from)
 {
-    *to = (struct row){ .entity = from->entity, .project = from->project, .identity = from->identity, .number = from->number };
+    *to = (struct row){
+        .entity = from->entity, .project = from->project, .identity = from->identity, .number = from->number
+    };
     to->scope = arena_dup(a, from->scope);
     to->id = arena_dup(a, from->id);
     to->fold = arena_dup(a, from->fold);
@@ -160,7 +165,8 @@ static enum status memory_payload_add(struct driver *d, struct str bytes, int64_
     return ST_OK;
 }
 
-static enum status memory_payload_get(struct driver *d, struct reader *rd, struct arena *a, int64_t pointer, struct str *bytes, struct err *err)
+static enum status memory_payload_get(
+    struct driver *d, struct reader *rd, struct arena *a, int64_t pointer, struct str *bytes, struct err *err)
 {
     struct memory *m = memory_of(d);
     (void)rd;
@@ -211,8 +217,8 @@ static void memory_reader_drop(struct driver *d, struct reader *rd)
     (void)rd;
 }
 
-static enum status memory_get(struct driver *d, struct reader *rd, struct arena *a, int32_t project, enum entity e, struct str scope,
-                              struct str id, struct row **out, struct err *err)
+static enum status memory_get(struct driver *d, struct reader *rd, struct arena *a, int32_t project,
+    enum entity e, struct str scope, struct str id, struct row **out, struct err *err)
 {
     (void)rd;
     (void)err;
@@ -228,7 +234,8 @@ static enum status memory_get(struct driver *d, struct reader *rd, struct arena 
 /* ---- scans: gather what a predicate wants, then visit copies -------------------------------------------------------- */
 
 struct scan {
-    const struct item **items; size_t n, cap;
+    const struct item **items;
+    size_t n, cap;
     int32_t project;
     struct str value;
     unsigned by;
@@ -248,7 +255,8 @@ static void gather(const void *node, VISIT which, void *ctx)
     s->items[s->n++] = e;
 }
 
-static enum status visit_all(struct memory *m, enum entity e, struct scan *s, struct arena *a, row_visitor *visit, void *ctx)
+static enum status visit_all(
+    struct memory *m, enum entity e, struct scan *s, struct arena *a, row_visitor *visit, void *ctx)
 {
     twalk_r(m->tree[e], gather, s);
     for (size_t i = 0; i < s->n; i++) {
@@ -293,8 +301,8 @@ static bool wants_all(const struct scan *s, const struct row *r)
     return true;
 }
 
-static enum status memory_scan_scope(struct driver *d, struct reader *rd, struct arena *a, int32_t project, enum entity e, struct str scope,
-                                     row_visitor *visit, void *ctx, struct err *err)
+static enum status memory_scan_scope(struct driver *d, struct reader *rd, struct arena *a, int32_t project,
+    enum entity e, struct str scope, row_visitor *visit, void *ctx, struct err *err)
 {
     (void)rd;
     (void)err;
@@ -302,8 +310,8 @@ static enum status memory_scan_scope(struct driver *d, struct reader *rd, struct
     return visit_all(memory_of(d), e, &s, a, visit, ctx);
 }
 
-static enum status memory_scan_bare(struct driver *d, struct reader *rd, struct arena *a, int32_t project, struct str id, row_visitor *visit,
-                                    void *ctx, struct err *err)
+static enum status memory_scan_bare(struct driver *d, struct reader *rd, struct arena *a, int32_t project,
+    struct str id, row_visitor *visit, void *ctx, struct err *err)
 {
     (void)rd;
     (void)err;
@@ -311,8 +319,8 @@ static enum status memory_scan_bare(struct driver *d, struct reader *rd, struct 
     return visit_all(memory_of(d), OBSERVATION, &s, a, visit, ctx);
 }
 
-static enum status memory_scan_children(struct driver *d, struct reader *rd, struct arena *a, int32_t project, struct str parent_id,
-                                        row_visitor *visit, void *ctx, struct err *err)
+static enum status memory_scan_children(struct driver *d, struct reader *rd, struct arena *a, int32_t project,
+    struct str parent_id, row_visitor *visit, void *ctx, struct err *err)
 {
     (void)rd;
     (void)err;
@@ -320,8 +328,8 @@ static enum status memory_scan_children(struct driver *d, struct reader *rd, str
     return visit_all(memory_of(d), OBSERVATION, &s, a, visit, ctx);
 }
 
-static enum status memory_scan_id(struct driver *d, struct reader *rd, struct arena *a, int32_t project, struct str id, row_visitor *visit,
-                                  void *ctx, struct err *err)
+static enum status memory_scan_id(struct driver *d, struct reader *rd, struct arena *a, int32_t project,
+    struct str id, row_visitor *visit, void *ctx, struct err *err)
 {
     (void)rd;
     (void)err;
@@ -329,8 +337,8 @@ static enum status memory_scan_id(struct driver *d, struct reader *rd, struct ar
     return visit_all(memory_of(d), OBSERVATION, &s, a, visit, ctx);
 }
 
-static enum status memory_scan_link(struct driver *d, struct reader *rd, struct arena *a, int32_t project, enum entity e, unsigned by,
-                                    struct str value, row_visitor *visit, void *ctx, struct err *err)
+static enum status memory_scan_link(struct driver *d, struct reader *rd, struct arena *a, int32_t project,
+    enum entity e, unsigned by, struct str value, row_visitor *visit, void *ctx, struct err *err)
 {
     (void)rd;
     (void)err;
@@ -343,8 +351,8 @@ static int by_query(const void *x, const void *y, void *ctx)
     return query_compare(ctx, &(*(const struct item *const *)x)->row, &(*(const struct item *const *)y)->row);
 }
 
-static enum status memory_scan_query(struct driver *d, struct reader *rd, struct arena *a, const struct query *q, row_visitor *visit, void *ctx,
-                                     bool *exact, struct err *err)
+static enum status memory_scan_query(struct driver *d, struct reader *rd, struct arena *a,
+    const struct query *q, row_visitor *visit, void *ctx, bool *exact, struct err *err)
 {
     (void)rd;
     (void)err;

@@ -33,6 +33,8 @@ struct fresh_row {
     int64_t was_start_ns;
     uint32_t first, last; /* traces: list of observations, index + 1 */
     uint32_t next;        /* observations: in that list */
+    uint32_t next_child;  /* observations: with the same slot of `child` */
+    struct str parent;    /* by which it is in that chain; absent: it is in none */
     uint32_t next_bare;   /* observations: with the same slot of `bare` */
     uint32_t slot;        /* its place in `slots` */
 };
@@ -43,6 +45,7 @@ struct fresh {
     size_t n, cap;
     uint32_t *slots; /* by key, open addressing, index + 1 */
     uint32_t *bare;  /* by (project, id) of observations that are found so, chained */
+    uint32_t *child; /* by (project, parent), likewise */
     size_t n_slots;
     int64_t from;    /* traces from this number on are new */
     uint32_t *by_no; /* their rows, index + 1 */
@@ -56,6 +59,7 @@ struct fresh *fresh__new(void)
     f->n_slots = 1024;
     f->slots = mem_array(f->n_slots, sizeof(*f->slots));
     f->bare = mem_array(f->n_slots, sizeof(*f->bare));
+    f->child = mem_array(f->n_slots, sizeof(*f->child));
     return f;
 }
 
@@ -67,6 +71,7 @@ void fresh__free(struct fresh *f)
     mem_free(f->rows);
     mem_free(f->slots);
     mem_free(f->bare);
+    mem_free(f->child);
     mem_free(f->by_no);
     mem_free(f);
 }
@@ -98,33 +103,59 @@ static struct fresh_row *find(const struct fresh *f, enum entity e, int64_t key,
     return at ? &f->rows[at - 1] : NULL;
 }
 
-static uint32_t *bare_slot(const struct fresh *f, int32_t project, struct str id)
+static uint32_t *chain_slot(const struct fresh *f, uint32_t *slots, int32_t project, struct str id)
 {
-    return &f->bare[hash_of(OBSERVATION, project, id) & (f->n_slots - 1)];
+    return &slots[hash_of(OBSERVATION, project, id) & (f->n_slots - 1)];
 }
 
 static void chain_bare(struct fresh *f, uint32_t at)
 {
     struct fresh_row *r = &f->rows[at - 1];
-    uint32_t *slot = bare_slot(f, r->project, r->id);
+    uint32_t *slot = chain_slot(f, f->bare, r->project, r->id);
     r->next_bare = *slot;
     *slot = at;
+}
+
+static void chain_child(struct fresh *f, uint32_t at)
+{
+    struct fresh_row *r = &f->rows[at - 1];
+    if (!r->parent.p)
+        return;
+    uint32_t *slot = chain_slot(f, f->child, r->project, r->parent);
+    r->next_child = *slot;
+    *slot = at;
+}
+
+static void unchain_child(struct fresh *f, uint32_t at)
+{
+    struct fresh_row *r = &f->rows[at - 1];
+    if (!r->parent.p)
+        return;
+    uint32_t *link = chain_slot(f, f->child, r->project, r->parent);
+    while (*link != at)
+        link = &f->rows[*link - 1].next_child;
+    *link = r->next_child;
+    r->parent = STR_NONE;
 }
 
 static void grow_slots(struct fresh *f)
 {
     mem_free(f->slots);
     mem_free(f->bare);
+    mem_free(f->child);
     f->n_slots *= 2;
     f->slots = mem_array(f->n_slots, sizeof(*f->slots));
     f->bare = mem_array(f->n_slots, sizeof(*f->bare));
+    f->child = mem_array(f->n_slots, sizeof(*f->child));
     assert(f->rows || f->n == 0);
     for (uint32_t i = 0; i < f->n; i++) {
         struct fresh_row *r = &f->rows[i];
         r->slot = (uint32_t)slot_of(f, r->entity, r->entity == TRACE ? r->project : r->no, r->id);
         f->slots[r->slot] = i + 1;
-        if (r->entity == OBSERVATION)
+        if (r->entity == OBSERVATION) {
             chain_bare(f, i + 1);
+            chain_child(f, i + 1);
+        }
     }
 }
 
@@ -149,7 +180,9 @@ void fresh__clear(struct sqlite *d)
     struct fresh *f = d->fresh;
     for (size_t i = 0; i < f->n; i++) {
         f->slots[f->rows[i].slot] = 0;
-        *bare_slot(f, f->rows[i].project, f->rows[i].id) = 0;
+        *chain_slot(f, f->bare, f->rows[i].project, f->rows[i].id) = 0;
+        if (f->rows[i].parent.p)
+            *chain_slot(f, f->child, f->rows[i].project, f->rows[i].parent) = 0;
     }
     if (f->n > 0)
         arena_reset(f->arena);
@@ -275,22 +308,33 @@ enum status fresh__get_observation(
     return r ? copy_out(a, r, out, err) : ST_OK;
 }
 
+static uint32_t add_observation(struct fresh *f, const struct row *r, int64_t no)
+{
+    add(f, OBSERVATION, r->project, no, r->id);
+    uint32_t at = (uint32_t)f->n;
+    struct fresh_row *trace = &f->rows[f->by_no[no - f->from] - 1];
+    if (trace->last)
+        f->rows[trace->last - 1].next = at;
+    else
+        trace->first = at;
+    trace->last = at;
+    chain_bare(f, at);
+    return at;
+}
+
 enum status fresh__put_observation(struct conn *c, const struct row *r, int64_t no, struct err *err)
 {
     struct fresh *f = c->d->fresh;
     struct fresh_row *x = find(f, OBSERVATION, no, r->id);
-    if (!x) {
-        x = add(f, OBSERVATION, r->project, no, r->id);
-        uint32_t at = (uint32_t)f->n;
-        struct fresh_row *trace = &f->rows[f->by_no[no - f->from] - 1];
-        if (trace->last)
-            f->rows[trace->last - 1].next = at;
-        else
-            trace->first = at;
-        trace->last = at;
-        chain_bare(f, at);
-    }
+    uint32_t at = x ? (uint32_t)(x - f->rows) + 1 : add_observation(f, r, no);
+    x = &f->rows[at - 1];
     x->row = copy_in(f->arena, r);
+    struct str parent = r->identity == IDENTITY_TREE ? row_text(x->row, OBSERVATION_parent_id) : STR_NONE;
+    if (!x->parent.p != !parent.p || !str_eq(x->parent, parent)) {
+        unchain_child(f, at);
+        x->parent = parent;
+        chain_child(f, at);
+    }
     return flush_when_full(c, err);
 }
 
@@ -331,18 +375,37 @@ enum status fresh__bare(struct conn *c, struct arena *a, int32_t project, struct
     size_t *n, struct err *err)
 {
     const struct fresh *f = c->d->fresh;
-    struct row **rows = NULL;
     size_t cap = 0;
     enum status st = ST_OK;
+    *out = NULL;
     *n = 0;
-    for (uint32_t at = *bare_slot(f, project, id); at && st == ST_OK; at = f->rows[at - 1].next_bare) {
+    for (uint32_t at = *chain_slot(f, f->bare, project, id); at && st == ST_OK;
+         at = f->rows[at - 1].next_bare) {
         const struct fresh_row *r = &f->rows[at - 1];
         if (r->project != project || r->row->identity == IDENTITY_SCOPED || !str_eq(r->id, id))
             continue;
-        rows = arena_grow(a, rows, &cap, *n + 1, sizeof(struct row *));
-        st = copy_out(a, r, &rows[(*n)++], err);
+        *out = arena_grow(a, *out, &cap, *n + 1, sizeof(struct row *));
+        st = copy_out(a, r, &(*out)[(*n)++], err);
     }
-    *out = rows;
+    return st;
+}
+
+enum status fresh__children(struct conn *c, struct arena *a, int32_t project, struct str parent,
+    struct row ***out, size_t *n, struct err *err)
+{
+    const struct fresh *f = c->d->fresh;
+    size_t cap = 0;
+    enum status st = ST_OK;
+    *out = NULL;
+    *n = 0;
+    for (uint32_t at = *chain_slot(f, f->child, project, parent); at && st == ST_OK;
+         at = f->rows[at - 1].next_child) {
+        const struct fresh_row *r = &f->rows[at - 1];
+        if (r->project != project || !str_eq(r->parent, parent))
+            continue;
+        *out = arena_grow(a, *out, &cap, *n + 1, sizeof(struct row *));
+        st = copy_out(a, r, &(*out)[(*n)++], err);
+    }
     return st;
 }
 

@@ -159,36 +159,54 @@ static enum status scan(struct conn *c, struct arena *a, unsigned which, int32_t
     return st;
 }
 
-/* What SQLite has not got yet comes from fresh.c. */
-enum status links__bare(struct conn *c, struct arena *a, int32_t project, struct str id, row_visitor *visit,
-    void *ctx, struct err *err)
+typedef enum status finder(struct conn *c, struct arena *a, int32_t project, struct str id, struct row ***out,
+    size_t *n, struct err *err);
+
+struct stopping {
+    row_visitor *visit;
+    void *ctx;
+    bool stopped;
+};
+
+static bool visit_until_stopped(void *ctx, struct row *r)
+{
+    struct stopping *s = ctx;
+    s->stopped = !s->visit(s->ctx, r);
+    return !s->stopped;
+}
+
+/* What SQLite has not got yet comes from fresh.c. It is gathered first: should the visitor write, no row comes twice. */
+static enum status scan_both(struct conn *c, struct arena *a, finder *find, unsigned which, int32_t project,
+    struct str id, row_visitor *visit, void *ctx, struct err *err)
 {
     struct row **fresh = NULL;
     size_t n = 0;
-    enum status st = c == &c->d->writer ? fresh__bare(c, a, project, id, &fresh, &n, err) : ST_OK;
-    for (size_t i = 0; i < n && st == ST_OK; i++)
-        if (!visit(ctx, fresh[i]))
-            return ST_OK;
-    return st == ST_OK ? scan(c, a, STMT_BARE_FIND, project, OBSERVATION, id, false, visit, ctx, err) : st;
+    struct stopping s = { visit, ctx, false };
+    enum status st = c == &c->d->writer ? find(c, a, project, id, &fresh, &n, err) : ST_OK;
+    if (st == ST_OK)
+        st = scan(c, a, which, project, OBSERVATION, id, false, visit_until_stopped, &s, err);
+    for (size_t i = 0; i < n && st == ST_OK && !s.stopped; i++)
+        visit_until_stopped(&s, fresh[i]);
+    return st;
 }
 
-static enum status flushed_scan(struct conn *c, struct arena *a, unsigned which, int32_t project,
-    struct str id, row_visitor *visit, void *ctx, struct err *err)
+enum status links__bare(struct conn *c, struct arena *a, int32_t project, struct str id, row_visitor *visit,
+    void *ctx, struct err *err)
 {
-    enum status st = c == &c->d->writer ? fresh__flush(c, err) : ST_OK;
-    return st == ST_OK ? scan(c, a, which, project, OBSERVATION, id, false, visit, ctx, err) : st;
+    return scan_both(c, a, fresh__bare, STMT_BARE_FIND, project, id, visit, ctx, err);
 }
 
 enum status links__children(struct conn *c, struct arena *a, int32_t project, struct str parent_id,
     row_visitor *visit, void *ctx, struct err *err)
 {
-    return flushed_scan(c, a, STMT_CHILD_FIND, project, parent_id, visit, ctx, err);
+    return scan_both(c, a, fresh__children, STMT_CHILD_FIND, project, parent_id, visit, ctx, err);
 }
 
 enum status links__anywhere(struct conn *c, struct arena *a, int32_t project, struct str id,
     row_visitor *visit, void *ctx, struct err *err)
 {
-    return flushed_scan(c, a, STMT_ANYWHERE, project, id, visit, ctx, err);
+    enum status st = c == &c->d->writer ? fresh__flush(c, err) : ST_OK;
+    return st == ST_OK ? scan(c, a, STMT_ANYWHERE, project, OBSERVATION, id, false, visit, ctx, err) : st;
 }
 
 /* Traces of a session: candidates by facet, then each row's own word. */

@@ -124,22 +124,26 @@ static int note_log_size(void *ctx, sqlite3 *db, const char *name, int pages)
 
 /* Passive: copies what no reader needs any more and waits for nobody. Past the limit: waits a moment for readers, so that the log starts
  * anew; when that is in vain the next call tries again. */
+/* The keeper copies beside the writer; a log that grew past its limit all the same is restarted here, when little is left to copy. */
 static void sqlite_maintain(struct driver *d)
 {
     struct sqlite *q = sqlite_of(d);
-    bool restart = (int64_t)q->wal_pages * q->page_size > q->o.store_wal_limit;
-    if (q->writing || (!restart && q->wal_pages < CHECKPOINT_PAGES))
-        return;
     int in_log = 0, done = 0;
-    if (restart)
-        sqlite3_busy_timeout(q->writer.db, 20);
-    int rc = sqlite3_wal_checkpoint_v2(
-        q->writer.db, NULL, restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &in_log, &done);
-    if (restart)
-        sqlite3_busy_timeout(q->writer.db, 5000);
+    if (q->wal_pages < q->kept_pages)
+        q->kept_pages = 0; /* the log began anew */
+    if (q->wal_pages - q->kept_pages >= CHECKPOINT_PAGES) {
+        keeper__wake(q->keeper);
+        q->kept_pages = q->wal_pages;
+    }
+    if (q->writing || (int64_t)q->wal_pages * q->page_size <= q->o.store_wal_limit)
+        return;
+    sqlite3_busy_timeout(q->writer.db, 20);
+    int rc = sqlite3_wal_checkpoint_v2(q->writer.db, NULL, SQLITE_CHECKPOINT_RESTART, &in_log, &done);
+    sqlite3_busy_timeout(q->writer.db, 5000);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY)
         log_warn("store", "a checkpoint failed: %s", sqlite3_errmsg(q->writer.db));
-    q->wal_pages = rc == SQLITE_OK && in_log == done ? 0 : q->wal_pages;
+    if (rc == SQLITE_OK && in_log == done)
+        q->wal_pages = q->kept_pages = 0;
 }
 
 static enum status sqlite_payload_add(struct driver *d, struct str bytes, int64_t *pointer, struct err *err)
@@ -320,6 +324,7 @@ static void sqlite_close(struct driver *d)
         conn__close(&q->idle[i]->conn);
         mem_free(q->idle[i]);
     }
+    keeper__stop(q->keeper);
     conn__close(&q->writer); /* the last connection copies the log into the database */
     segments_close(q->segments);
     if (q->lock_fd >= 0)
@@ -395,6 +400,8 @@ static enum status open_all(struct sqlite *q, struct err *err)
         st = open_segments(q, err);
     if (st == ST_OK)
         sqlite3_wal_hook(q->writer.db, note_log_size, q);
+    if (st == ST_OK)
+        st = keeper__start(q->path, &q->keeper, err);
     return st;
 }
 

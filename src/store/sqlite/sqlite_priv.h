@@ -8,7 +8,8 @@
  * Files     sqlite.c opens, begins, commits; conn.c statements of one connection; schema.c tables and migrations; tables.c which
  *           column is an SQL column; rows.c, values.c one row out and in; packed.c its other columns as one blob; words.c, ids.c how
  *           texts are kept; fresh.c, feed.c what the open transaction gathers, and how it is written at once; traces.c numbers of
- *           traces; links.c rows by something else than their key; facets.c traces by value; plan.c, scan.c, counts.c queries; folder.c files and locks; care.c, backup.c the shell commands.
+ *           traces; links.c rows by something else than their key; facets.c traces by value; plan.c, scan.c, counts.c queries;
+ *           folder.c files and locks; care.c, backup.c the shell commands; segment*.c, blocks.c payload.
  * Threads   the writer's connection belongs to the writer thread. Each reader's belongs to whoever took it.
  * Lock order  sqlite.lock -> segments' lock -> block cache (base/lock.h: STORE, SEGMENT, LEAF).
  */
@@ -192,7 +193,10 @@ MUST_CHECK enum status fresh__put_observation(
     struct conn *c, const struct row *r, int64_t no, struct err *err);
 MUST_CHECK enum status fresh__scan_trace(
     struct conn *c, struct arena *a, int64_t no, row_visitor *visit, void *ctx, struct err *err);
+/* Observations of new traces by their bare id / by their parent, where their identity lets them be found so. */
 MUST_CHECK enum status fresh__bare(struct conn *c, struct arena *a, int32_t project, struct str id,
+    struct row ***out, size_t *n, struct err *err);
+MUST_CHECK enum status fresh__children(struct conn *c, struct arena *a, int32_t project, struct str parent,
     struct row ***out, size_t *n, struct err *err);
 
 /* ---- words.c -------------------------------------------------------------------------------------------------------- */
@@ -346,6 +350,8 @@ struct head {
     struct segment_tail tail;
 };
 
+struct keeper;
+
 struct sqlite {
     struct driver driver; /* first: a driver is cast to it */
     struct store_options o;
@@ -368,7 +374,16 @@ struct sqlite {
     struct feed feed;
     struct buf scratch; /* of the writer */
     int wal_pages;      /* in the write-ahead log, as of the last commit */
+    int kept_pages;     /* of them, when the keeper was last woken */
+    struct keeper *keeper;
     int64_t page_size;
 };
+
+/* ---- keeper.c: checkpoints beside the writer ------------------------------------------------------------------------ */
+
+struct keeper;
+enum status keeper__start(const char *path, struct keeper **out, struct err *err);
+void keeper__wake(struct keeper *k); /* a checkpoint is worth while */
+void keeper__stop(struct keeper *k); /* NULL is fine */
 
 #endif
