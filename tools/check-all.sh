@@ -32,6 +32,7 @@ for preset in dev asan tsan; do
     step "build-$preset" make "build-$preset"
     say "tests under $preset"
     tools/run-ctest.py "build/$preset" "$results/ctest-$preset.txt" --prefix "$preset:"
+    suite "flow-$preset" flow accept bad --binary "build/$preset/tracewell"
 done
 suite suites --binary build/release/tracewell
 suite crash crash --rounds 200 --binary build/release/tracewell

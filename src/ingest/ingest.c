@@ -239,7 +239,7 @@ enum status ingest_submit(struct ingest *in, struct batch *b, ingest_done *done,
     }
     struct job *j = mem_alloc(sizeof(*j));
     *j = (struct job){ .batch = b, .done = done, .ctx = ctx, .submitted_mono = clock_mono_ns() };
-    j->bytes = arena_bytes(b->arena);
+    j->bytes = arena_bytes(b->arena) + b->bytes;
     if (enqueue(in, j))
         return ST_OK;
     mem_free(j);

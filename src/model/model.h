@@ -210,7 +210,7 @@ struct batch {
     size_t n_events, cap_events;
     struct event_result *results; /* one per wire index, made by batch_results() */
     size_t n_results;
-    size_t bytes;             /* of payload, for the queue's bound */
+    size_t bytes;             /* of the body it was decoded from, for the queue's bound */
     struct removal *removals; /* deletes, after the events */
     size_t n_removals, cap_removals;
 };

@@ -8,14 +8,14 @@
 
 #define DERIVED_FORMAT 1
 
-#define DERIVED_INTS(X)                                                                                    \
-    X(observations)                                                                                        \
-    X(errors) X(estimated) X(blocked) X(cost_nano_usd) X(tokens_input) X(tokens_output) X(tokens_total)    \
-        X(tokens_cached) X(tokens_cache_creation) X(tokens_reasoning) X(start_ns) X(end_ns) X(last_end_ns) \
-            X(first_token_ns)
+/* clang-format off */
+#define DERIVED_INTS(X) \
+    X(observations) X(errors) X(estimated) X(blocked) X(cost_nano_usd) X(tokens_input) X(tokens_output) X(tokens_total) \
+    X(tokens_cached) X(tokens_cache_creation) X(tokens_reasoning) X(start_ns) X(end_ns) X(last_end_ns) X(first_token_ns)
 #define DERIVED_TEXTS(X) \
     X(usage) X(first_error) X(name) X(user_id) X(session_id) X(release) X(version) X(environment) X(tags)
 #define DERIVED_VALUES(X) X(input) X(output) X(input_guess) X(output_guess) X(metadata)
+/* clang-format on */
 
 static void add_text(struct buf *out, struct str s)
 {

@@ -4,6 +4,15 @@
  */
 #include "store/sqlite/sqlite_priv.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
 #define KEPT_TAIL "created_ns INTEGER, updated_by INTEGER, packed BLOB, fold BLOB"
 
 static const char *const steps[] = {
@@ -106,6 +115,49 @@ static enum status migrate(struct conn *c, int64_t from, struct err *err)
     return st;
 }
 
+static void remove_old(const char *path)
+{
+    static const char *const ends[] = { "", "-journal", "-wal", "-shm" };
+    char name[PATH_MAX];
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+        unlink(name);
+    }
+}
+
+static enum status fill_new(struct sqlite *d, const char *path, struct err *err)
+{
+    struct conn c;
+    enum status st = conn__open(d, path, true, &c, err);
+    if (st != ST_OK)
+        return st;
+    st = conn__exec(&c, "PRAGMA synchronous = OFF", err);
+    if (st == ST_OK)
+        st = begin_file(&c, err);
+    if (st == ST_OK)
+        st = migrate(&c, 0, err);
+    conn__close(&c);
+    return st;
+}
+
+/* A new database is made under another name without a sync, then synced whole and renamed: it is there complete or not at all, and a first
+ * start waits for two syncs instead of a dozen. */
+enum status schema__make(struct sqlite *d, struct err *err)
+{
+    char *path = folder__path(d->dir, "tracewell.db.new");
+    remove_old(path);
+    enum status st = fill_new(d, path, err);
+    int fd = st == ST_OK ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (st == ST_OK && (fd < 0 || fsync(fd) != 0 || rename(path, d->path) != 0))
+        st = err_set(err, ST_IO, "cannot make %s: %s", d->path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    if (st != ST_OK)
+        remove_old(path);
+    mem_free(path);
+    return st;
+}
+
 enum status schema__look(struct conn *c, struct err *err)
 {
     int64_t application = 0, version = 0;
@@ -129,8 +181,6 @@ enum status schema__ready(struct conn *c, struct err *err)
         st = schema__number(c, "PRAGMA user_version", &version, err);
     if (st == ST_OK)
         st = refuse_strangers(c, application, version, err);
-    if (st == ST_OK && application == 0)
-        st = begin_file(c, err);
     if (st == ST_OK)
         st = conn__exec(
             c, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err); /* a backup is not in WAL mode */

@@ -122,8 +122,6 @@ static int note_log_size(void *ctx, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
-/* Passive: copies what no reader needs any more and waits for nobody. Past the limit: waits a moment for readers, so that the log starts
- * anew; when that is in vain the next call tries again. */
 /* The keeper copies beside the writer; a log that grew past its limit all the same is restarted here, when little is left to copy. */
 static void sqlite_maintain(struct driver *d)
 {
@@ -384,6 +382,8 @@ static enum status open_all(struct sqlite *q, struct err *err)
     enum status st = folder__make(q->dir, err);
     if (st == ST_OK)
         st = folder__lock(q->dir, &q->lock_fd, err);
+    if (st == ST_OK && !folder__has(q->dir, "tracewell.db"))
+        st = schema__make(q, err);
     if (st == ST_OK)
         st = conn__open(q, q->path, true, &q->writer, err);
     if (st == ST_OK)

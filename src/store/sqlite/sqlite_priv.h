@@ -331,7 +331,8 @@ void counts__note(struct counts *c, int64_t commit, struct str key, int64_t n);
 /* ---- schema.c ------------------------------------------------------------------------------------------------------- */
 
 #define SCHEMA_APPLICATION 0x54574C31 /* "TWL1" */
-/* Creates or migrates. ST_CORRUPT with a sentence for a file that is not ours or of a newer version. */
+MUST_CHECK enum status schema__make(struct sqlite *d, struct err *err);
+/* Migrates. ST_CORRUPT with a sentence for a file that is not ours or of a newer version. */
 MUST_CHECK enum status schema__ready(struct conn *c, struct err *err);
 /* The same for a file that is only looked at: nothing is made or changed. */
 MUST_CHECK enum status schema__look(struct conn *c, struct err *err);
