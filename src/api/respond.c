@@ -29,41 +29,9 @@ void api__cors(const struct turn *x, struct http_reply *out)
 
 /* ---- errors --------------------------------------------------------------------------------------------------------- */
 
-static const char *code_of(int status)
-{
-    switch (status) {
-    case 401: return "unauthorized";
-    case 404: return "not_found";
-    case 405: return "method_not_allowed";
-    case 413: return "payload_too_large";
-    case 429: return "rate_limited";
-    case 503: return "unavailable";
-    default: return status >= 500 ? "internal_error" : "invalid_request";
-    }
-}
-
 static bool is_shape_y(struct str path)
 {
     return (str_starts(path, STR("/api/")) || str_is(path, "/api")) && !str_starts(path, STR("/api/public"));
-}
-
-/* Before a dialect is known: X with AgentTrace's envelope, Y for LangWatch's and Langtrace's part of /api. */
-static void shared_error(const struct turn *x, const struct err *err, struct reply *r)
-{
-    struct jw w = jw_of(&r->body);
-    r->status = status_http(err->code);
-    jw_obj(&w);
-    jw_kv_cstr(&w, "message", err->text);
-    if (is_shape_y(x->call.path)) {
-        jw_kv_cstr(&w, "error", err->text);
-    } else {
-        jw_key(&w, "error");
-        jw_obj(&w);
-        jw_kv_cstr(&w, "code", code_of(r->status));
-        jw_kv_cstr(&w, "message", err->text);
-        jw_obj_end(&w);
-    }
-    jw_obj_end(&w);
 }
 
 static void move_body(struct turn *x, struct reply *reply, struct http_reply *out)
@@ -96,8 +64,10 @@ void api__error(struct turn *x, const struct err *err, struct http_reply *out)
     buf_init(&reply.body, 0);
     if (x->call.dialect)
         x->call.dialect->error(&x->call, err, &reply);
+    else if (is_shape_y(x->call.path))
+        error_shape_y(err, &reply);
     else
-        shared_error(x, err, &reply);
+        error_shape_x(err, 0, &reply);
     *out = (struct http_reply){ 0 };
     fill(x, &reply, out);
 }

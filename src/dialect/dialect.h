@@ -186,6 +186,10 @@ struct dialect {
     void (*error)(const struct call *c, const struct err *err, struct reply *r);
 };
 
+/* Shapes X and Y of collisions.md 3.5: status and body. rpc_code: number of google.rpc.Status beside it, 0 none. */
+void error_shape_x(const struct err *err, int rpc_code, struct reply *r);
+void error_shape_y(const struct err *err, struct reply *r);
+
 extern const struct dialect langwatch_dialect;
 extern const struct dialect llmonitor_dialect;
 extern const struct dialect langtrace_dialect;

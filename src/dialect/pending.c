@@ -29,68 +29,35 @@ static const struct route otlp_routes[] = {
 };
 #undef ROUTE
 
-static const char *code_of(int status)
-{
-    switch (status) {
-    case 401: return "unauthorized";
-    case 404: return "not_found";
-    case 405: return "method_not_allowed";
-    case 413: return "payload_too_large";
-    case 429: return "rate_limited";
-    case 503: return "unavailable";
-    default: return "invalid_request";
-    }
-}
-
-/* Shape X of collisions.md 3.5. */
 static void error_x(const struct call *c, const struct err *err, struct reply *r)
 {
     (void)c;
-    r->status = status_http(err->code);
-    struct jw w = jw_of(&r->body);
-    jw_obj(&w);
-    jw_kv_cstr(&w, "message", err->text);
-    jw_key(&w, "error");
-    jw_obj(&w);
-    jw_kv_cstr(&w, "code", code_of(r->status));
-    jw_kv_cstr(&w, "message", err->text);
-    jw_obj_end(&w);
-    jw_obj_end(&w);
+    error_shape_x(err, 0, r);
 }
 
-/* Shape Y. */
 static void error_y(const struct call *c, const struct err *err, struct reply *r)
 {
     (void)c;
-    r->status = status_http(err->code);
-    struct jw w = jw_of(&r->body);
-    jw_obj(&w);
-    jw_kv_cstr(&w, "message", err->text);
-    jw_kv_cstr(&w, "error", err->text);
-    jw_obj_end(&w);
+    error_shape_y(err, r);
 }
 
-/* OTLP: shape X with the number of google.rpc.Status. */
+/* Numbers of google.rpc.Code. */
+static int rpc_code(int status)
+{
+    switch (status) {
+    case 401: return 16;
+    case 404: return 12;
+    case 413:
+    case 429: return 8;
+    case 503: return 14;
+    default: return 3;
+    }
+}
+
 static void error_otlp(const struct call *c, const struct err *err, struct reply *r)
 {
     (void)c;
-    int status = status_http(err->code);
-    r->status = status;
-    struct jw w = jw_of(&r->body);
-    jw_obj(&w);
-    jw_kv_i64(&w, "code",
-        status == 401                    ? 16
-        : status == 404                  ? 12
-        : status == 413 || status == 429 ? 8
-        : status == 503                  ? 14
-                                         : 3);
-    jw_kv_cstr(&w, "message", err->text);
-    jw_key(&w, "error");
-    jw_obj(&w);
-    jw_kv_cstr(&w, "code", code_of(status));
-    jw_kv_cstr(&w, "message", err->text);
-    jw_obj_end(&w);
-    jw_obj_end(&w);
+    error_shape_x(err, rpc_code(status_http(err->code)), r);
 }
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
