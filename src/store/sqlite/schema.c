@@ -94,7 +94,7 @@ static enum status begin_file(struct conn *c, struct err *err)
     char application[64];
     sqlite3_snprintf(sizeof(application), application, "PRAGMA application_id = %d", SCHEMA_APPLICATION);
     enum status st = conn__exec(
-        c, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL", err);
+        c, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = MEMORY", err);
     return st == ST_OK ? conn__exec(c, application, err) : st;
 }
 
@@ -136,6 +136,8 @@ static enum status fill_new(struct sqlite *d, const char *path, struct err *err)
         st = begin_file(&c, err);
     if (st == ST_OK)
         st = migrate(&c, 0, err);
+    if (st == ST_OK)
+        st = conn__exec(&c, "PRAGMA journal_mode = WAL", err); /* last: nothing is left in a log */
     conn__close(&c);
     return st;
 }
