@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/sqlite/sqlite_priv.h"
 #include "support/store_kit.h"
 
 #define POINTERS 8
@@ -409,6 +410,8 @@ static void answers_as_memory_does(void **state)
             commit(p);
         compare_all(p, false);
         p->sqlite->ops->maintain(p->sqlite);
+        if (round % 3 == 1)
+            must(p, facets__spill(&((struct sqlite *)p->sqlite)->writer, &p->err));
         if (round % 5 == 4) {
             p->sqlite->ops->close(p->sqlite);
             open_sqlite(p);

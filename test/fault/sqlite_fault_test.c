@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/sqlite/sqlite_priv.h"
 #include "support/fault_vfs.h"
 #include "support/store_kit.h"
 
@@ -201,6 +202,47 @@ static void checkpoint_with_a_fault(void **state)
     }
 }
 
+static size_t traces_of_model(struct bench *b)
+{
+    int64_t *numbers;
+    size_t n;
+    struct reader *rd;
+    struct str model = STR("gpt");
+    must(b, b->d->ops->reader_take(b->d, &rd, &b->err));
+    must(b, facets__find(&rd->conn, 1, FACET_MODEL, &model, 1, 1000, &numbers, &n, &b->err));
+    b->d->ops->reader_drop(b->d, rd);
+    mem_free(numbers);
+    return n;
+}
+
+/* Sorting the new facets into the old ones, in a transaction of its own. */
+static void spill_with_a_fault(void **state)
+{
+    (void)state;
+    bool met = true;
+    for (int n = 0; met; n++) {
+        struct bench b;
+        set_up(&b);
+        must(&b, open_it(&b, b.dir));
+        must(&b, commit_of(&b, 1));
+        must(&b, commit_of(&b, 2));
+        assert_int_equal(traces_of_model(&b), 10);
+        struct conn *writer = &((struct sqlite *)b.d)->writer;
+        fault_arm(n, false);
+        enum status st = facets__spill(writer, &b.err);
+        met = fault_met();
+        assert_int_equal(st, met ? ST_IO : ST_OK);
+        assert_int_equal(traces_of_model(&b), 10);
+        power_cut(&b, true, false);
+        must(&b, commit_of(&b, 3));
+        must(&b, facets__spill(writer, &b.err));
+        assert_int_equal(traces_of_model(&b), 15);
+        b.d->ops->close(b.d);
+        must(&b, store_check(b.dir, ignore_line, NULL, &b.err));
+        folder_drop(b.dir);
+    }
+}
+
 /* A new folder whose making fails somewhere is made whole the next time. */
 static void opening_with_a_fault(void **state)
 {
@@ -244,6 +286,7 @@ int main(void)
         cmocka_unit_test(commit_with_a_fault),
         cmocka_unit_test(commit_on_a_full_disk),
         cmocka_unit_test(checkpoint_with_a_fault),
+        cmocka_unit_test(spill_with_a_fault),
         cmocka_unit_test(opening_with_a_fault),
     };
     return cmocka_run_group_tests(tests, install, take_away);

@@ -35,6 +35,7 @@ static const char *const steps[] = {
     "CREATE TABLE bare(project INTEGER NOT NULL, id NOT NULL, trace_no INTEGER NOT NULL, PRIMARY KEY(project, id, trace_no)) WITHOUT ROWID;"
     "CREATE TABLE child(project INTEGER NOT NULL, parent NOT NULL, trace_no INTEGER NOT NULL, id NOT NULL,"
     " PRIMARY KEY(project, parent, trace_no, id)) WITHOUT ROWID;"
+    "CREATE TABLE facet_new(seq INTEGER PRIMARY KEY, hash INTEGER NOT NULL, no INTEGER NOT NULL, gone INTEGER NOT NULL);"
     "CREATE TABLE facet(epoch INTEGER NOT NULL, hash INTEGER NOT NULL, no INTEGER NOT NULL, PRIMARY KEY(epoch, hash, no)) WITHOUT ROWID;"
     "CREATE TABLE score(project INTEGER NOT NULL, id TEXT NOT NULL, identity INTEGER, time_ns INTEGER, name, source INTEGER, trace_id,"
     " observation_id, session_id, config_id, " KEPT_TAIL ", PRIMARY KEY(project, id)) WITHOUT ROWID;"
@@ -94,7 +95,7 @@ static enum status begin_file(struct conn *c, struct err *err)
     char application[64];
     sqlite3_snprintf(sizeof(application), application, "PRAGMA application_id = %d", SCHEMA_APPLICATION);
     enum status st = conn__exec(
-        c, "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = MEMORY", err);
+        c, "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = MEMORY", err);
     return st == ST_OK ? conn__exec(c, application, err) : st;
 }
 

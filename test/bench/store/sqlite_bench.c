@@ -1,7 +1,7 @@
 /*
- * How many rows a second the SQLite driver takes, and what they cost on disk. Not a test: build it by hand, run it on a quiet machine.
+ * How many rows a second the SQLite driver takes, and what they cost on disk. Not a test: run it on a quiet machine.
  *
- *     sqlite_bench FOLDER ROWS COMMIT [PAYLOAD BYTES] [SPANS A TRACE]
+ *     build/release/tracewell-store-bench FOLDER ROWS COMMIT [PAYLOAD BYTES] [SPANS A TRACE]
  *
  * One thread does what store/ does for OTLP spans: look for the trace and the row, append payload, put the row; at the end of a commit scan
  * each touched trace and put it with derived values.
