@@ -8,6 +8,13 @@ from lib.suite import Failure, Skip
 HELPERS = {"helper.mjs", "openai_stub.mjs"}
 
 
+def node_flags():
+    """llmonitor uses the global `crypto`, which Node 18 has only when asked."""
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
+    major = version.lstrip("v").split(".")[0]
+    return ["--experimental-global-webcrypto"] if major.isdigit() and int(major) < 19 else []
+
+
 class Packages:
     """npm ci, once, when the packages are not there."""
     def __init__(self, folder):
@@ -50,7 +57,7 @@ def run(environment, packages, program):
                LANGWATCH_ENDPOINT=environment.server.base, LUNARY_TEST_PUBLIC_KEY=p.public,
                LUNARY_TEST_PRIVATE_KEY=p.private, NODE_NO_WARNINGS="1")
     try:
-        done = subprocess.run(["node", program], cwd=packages.folder, env=env, capture_output=True, text=True,
+        done = subprocess.run(["node", *node_flags(), program], cwd=packages.folder, env=env, capture_output=True, text=True,
                               timeout=120)
     except subprocess.TimeoutExpired as e:
         raise Failure(f"test/sdk/{program} did not end within 120 s: {(e.stderr or b'')[-300:]!r}") from e
