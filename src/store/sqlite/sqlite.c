@@ -15,7 +15,7 @@
 #include "base/mem.h"
 
 /* A passive checkpoint is worth its syncs from so many pages on. */
-#define CHECKPOINT_PAGES 1000
+#define CHECKPOINT_PAGES 2000
 
 static struct sqlite *sqlite_of(struct driver *d)
 {

@@ -147,6 +147,130 @@ static __attribute__((noinline)) void one_commit(struct bench *b, int64_t from, 
     must(b, b->d->ops->commit(b->d, &b->err));
 }
 
+/* ---- reading -------------------------------------------------------------------------------------------------------- */
+
+struct page {
+    struct bench *b;
+    struct reader *rd;
+    const struct query *q;
+    bool exact;
+    size_t n;
+    struct str trace; /* of the last row */
+};
+
+static bool fill_page(void *ctx, struct row *r)
+{
+    struct page *p = ctx;
+    if (!p->exact && !query_match(p->b->a, p->q, r))
+        return true;
+    p->trace = r->entity == TRACE ? r->id : r->scope;
+    return ++p->n < 50;
+}
+
+static void ask(struct bench *b, struct query *q, struct page *p)
+{
+    *p = (struct page){ .b = b, .q = q };
+    q->project = 1;
+    q->order = BY_START;
+    q->descending = true;
+    must(b, b->d->ops->reader_take(b->d, &p->rd, &b->err));
+    must(b, b->d->ops->scan_query(b->d, p->rd, b->a, q, fill_page, p, &p->exact, &b->err));
+    b->d->ops->reader_drop(b->d, p->rd);
+}
+
+static int by_time(const void *x, const void *y)
+{
+    int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+    return a < b ? -1 : a > b;
+}
+
+static void report(const char *what, int64_t *took, size_t n)
+{
+    qsort(took, n, sizeof(*took), by_time);
+    printf("  %-44s p50 %8.3f ms, p99 %8.3f ms\n", what, (double)took[n / 2] / 1e6,
+        (double)took[n * 99 / 100] / 1e6);
+}
+
+#define TIMES 200
+
+/* One filter on one column, or none. */
+static void read_lists(struct bench *b, const char *what, enum entity e, enum subject subject,
+    unsigned column, const char *format, unsigned many)
+{
+    int64_t took[TIMES];
+    for (size_t i = 0; i < TIMES; i++) {
+        arena_reset(b->a);
+        struct query q = { .entity = e };
+        struct page p;
+        if (subject != ON_NOTHING) {
+            struct filter *f = query_add(b->a, &q, subject, IS_IN);
+            char text[100];
+            f->column = (uint8_t)column;
+            if (many > 1)
+                snprintf(text, sizeof(text), "%s%u", format, dice_roll(&b->dice, many));
+            else
+                snprintf(text, sizeof(text), "%s", format);
+            filter_value(b->a, f, arena_dup(b->a, str_of(text)));
+        }
+        int64_t at = clock_mono_ns();
+        ask(b, &q, &p);
+        took[i] = clock_mono_ns() - at;
+    }
+    report(what, took, TIMES);
+}
+
+/* A trace by id with its narrow rows; any of the newest 50 of a user. */
+static void read_traces(struct bench *b)
+{
+    int64_t took[TIMES];
+    for (size_t i = 0; i < TIMES; i++) {
+        arena_reset(b->a);
+        struct query q = { .entity = TRACE };
+        struct page p;
+        struct rowkit_rows rows = { .a = b->a };
+        struct row *trace;
+        struct filter *f = query_add(b->a, &q, ON_COLUMN, IS_IN);
+        f->column = TRACE_user_id;
+        filter_value(b->a, f, arena_printf(b->a, "user-%u", dice_roll(&b->dice, 5000)));
+        ask(b, &q, &p);
+        struct str id = arena_dup(b->a, p.trace);
+        int64_t at = clock_mono_ns();
+        must(b, b->d->ops->reader_take(b->d, &p.rd, &b->err));
+        must(b, b->d->ops->get_row(b->d, p.rd, b->a, 1, TRACE, STR_NONE, id, &trace, &b->err));
+        must(b, b->d->ops->scan_scope(b->d, p.rd, b->a, 1, OBSERVATION, id, rowkit_gather, &rows, &b->err));
+        b->d->ops->reader_drop(b->d, p.rd);
+        took[i] = clock_mono_ns() - at;
+    }
+    report("one trace and its rows, by id", took, TIMES);
+}
+
+static void read_count(struct bench *b, enum entity e)
+{
+    struct query q = { .entity = e, .project = 1 };
+    struct reader *rd;
+    int64_t n = 0, at = clock_mono_ns();
+    bool exact;
+    must(b, b->d->ops->reader_take(b->d, &rd, &b->err));
+    must(b, b->d->ops->count_query(b->d, rd, &q, &n, &exact, &b->err));
+    b->d->ops->reader_drop(b->d, rd);
+    printf(
+        "  counting %lld %ss: %.1f ms\n", (long long)n, entity_name(e), (double)(clock_mono_ns() - at) / 1e6);
+}
+
+static void read_all(struct bench *b)
+{
+    read_lists(b, "newest 50 traces", TRACE, ON_NOTHING, 0, "", 1);
+    read_lists(b, "newest 50 traces of a user", TRACE, ON_COLUMN, TRACE_user_id, "user-", 5000);
+    read_lists(b, "newest 50 traces of a name that all have", TRACE, ON_COLUMN, TRACE_name, "agent run", 1);
+    read_lists(b, "newest 50 traces of a tag that all have", TRACE, ON_TAGS, 0, "prod", 1);
+    read_lists(b, "newest 50 observations", OBSERVATION, ON_NOTHING, 0, "", 1);
+    read_lists(
+        b, "newest 50 observations of a model", OBSERVATION, ON_COLUMN, OBSERVATION_model, "gpt-4o-mini", 1);
+    read_traces(b);
+    read_count(b, TRACE);
+    read_count(b, OBSERVATION);
+}
+
 static int64_t bytes_in(const char *path)
 {
     struct stat st;
@@ -206,6 +330,11 @@ int main(int argc, char **argv)
         "%lld rows, commits of %lld: %.0f rows/s (%.0f a CPU second), upkeep %.1f %%, slowest commit %.1f ms\n",
         (long long)rows, (long long)commit, (double)rows / took, (double)rows / (cpu_seconds() - cpu),
         (double)upkeep / 1e7 / took, (double)slowest / 1e6);
+    b.d->ops->close(b.d);
+    int64_t opening = clock_mono_ns();
+    must(&b, driver_sqlite_open(argv[1], &o, &m, &b.d, &b.err));
+    printf("opened again in %.1f ms\n", (double)(clock_mono_ns() - opening) / 1e6);
+    read_all(&b);
     b.d->ops->close(b.d);
     char *db = folder_file(argv[1], "tracewell.db");
     int64_t segments = bytes_of_segments(argv[1]);
