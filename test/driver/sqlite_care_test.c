@@ -225,6 +225,29 @@ static void newer_version_is_refused(void **state)
     h->d = NULL;
 }
 
+/* A folder as version 1 left it. */
+static void older_version_is_brought_up(void **state)
+{
+    struct home *h = *state;
+    struct query q = { .entity = OBSERVATION, .project = 1 };
+    struct reader *rd;
+    int64_t n = 0;
+    bool exact;
+    close_home(h);
+    run_sql(h, "DROP TABLE tally; PRAGMA user_version = 1");
+    assert_int_equal(store_check(h->dir, hear, h, &h->err), ST_CORRUPT);
+    assert_non_null(strstr(h->err.text, "start the server once"));
+    open_home(h, h->dir);
+    must(h, commit_rows(h, h->commits++, &h->err));
+    must(h, h->d->ops->reader_take(h->d, &rd, &h->err));
+    must(h, h->d->ops->count_query(h->d, rd, &q, &n, &exact, &h->err));
+    h->d->ops->reader_drop(h->d, rd);
+    assert_true(exact);
+    assert_int_equal(n, h->commits * ROWS);
+    close_home(h);
+    must(h, store_check(h->dir, hear, h, &h->err));
+}
+
 /* ---- backup and restore --------------------------------------------------------------------------------------------- */
 
 static void *keep_writing(void *arg)
@@ -310,6 +333,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(damaged_payload_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lost_rows_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(newer_version_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(older_version_is_brought_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(backup_beside_a_writer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(restore_into_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(restore_checks_first, set_up, tear_down),

@@ -92,7 +92,8 @@ static void put_in(struct pair *p, struct driver *d, struct arena *a, const stru
     if (old)
         copy.created_ns = old->created_ns;
     copy.number = old ? old->number : 0;
-    must(p, d->ops->put_row(d, &copy, old, &p->err));
+    bool hide = dice_roll(&p->dice, 8) == 0; /* a caller that does not say what was there */
+    must(p, d->ops->put_row(d, &copy, hide ? NULL : old, &p->err));
 }
 
 static void add_payload(struct pair *p, struct arena *a)

@@ -212,6 +212,10 @@ static const struct {
         "traces are missing in the list by start" },
     { "SELECT (SELECT count(*) FROM trace_at) > (SELECT count(*) FROM trace WHERE created_ns IS NOT NULL)",
         "the list by start names traces that are not there" },
+    { "SELECT coalesce(sum(n), 0) <> (SELECT count(*) FROM observation) FROM tally WHERE entity = 1",
+        "the tally of observations is wrong" },
+    { "SELECT coalesce(sum(n), 0) <> (SELECT count(*) FROM trace_at) FROM tally WHERE entity = 0",
+        "the tally of traces is wrong" },
     { "SELECT count(*) FROM observation o JOIN trace t ON t.no = o.trace_no WHERE o.identity > 0 AND NOT EXISTS(SELECT 1 FROM bare b"
       " WHERE b.project = t.project AND b.id = o.id AND b.trace_no = o.trace_no)",
         "observations are missing in the list by bare id" },

@@ -424,6 +424,7 @@ static enum status flush_observations(struct conn *c, struct err *err)
             continue;
         st = values__of(c, r, f->rows[i].no, f->arena, &rows[n++], err);
         bare += r->identity != IDENTITY_SCOPED;
+        tally__add(c->d, r->project, OBSERVATION, 1);
         if (st == ST_OK && row_text(r, OBSERVATION_model).n)
             facets__note(c->d, facets__hash(r->project, FACET_MODEL, row_text(r, OBSERVATION_model)),
                 f->rows[i].no, true);
@@ -478,6 +479,8 @@ static enum status flush_traces(struct conn *c, struct err *err)
         const struct fresh_row *r = &f->rows[i];
         if (r->entity != TRACE)
             continue;
+        if (r->row && !r->was_listed)
+            tally__add(c->d, r->project, TRACE, 1);
         if (r->is_new)
             rows[n++] = r->row ? r->values : hollow(f->arena, r);
         else

@@ -145,6 +145,23 @@ static enum status put_row(struct conn *c, const struct row *r, int64_t no, stru
     return st;
 }
 
+/* The lists beside the table go by difference, so the truth about the old row is asked for where the caller has none. */
+static enum status change_observation(
+    struct conn *c, const struct row *r, const struct row *old, int64_t no, struct err *err)
+{
+    struct arena *a = arena_new();
+    struct row *there = NULL;
+    enum status st = old ? ST_OK : rows__get_observation(c, a, no, r->id, &there, err);
+    if (st == ST_OK)
+        st = put_row(c, r, no, err);
+    if (st == ST_OK)
+        st = links__put(c, r, old ? old : there, no, err);
+    if (st == ST_OK && !old && !there)
+        tally__add(c->d, r->project, OBSERVATION, 1);
+    arena_free(a);
+    return st;
+}
+
 static enum status put_observation(
     struct conn *c, const struct row *r, const struct row *old, struct err *err)
 {
@@ -154,8 +171,7 @@ static enum status put_observation(
         return st;
     if (fresh__has_trace(c->d, no))
         return fresh__put_observation(c, r, no, err);
-    st = put_row(c, r, no, err);
-    return st == ST_OK ? links__put(c, r, old, no, err) : st;
+    return change_observation(c, r, old, no, err);
 }
 
 enum status rows__put(struct conn *c, const struct row *r, const struct row *old, struct err *err)
@@ -179,6 +195,8 @@ static enum status delete_observation(struct conn *c, const struct row *r, struc
     sqlite3_bind_int64(s, 1, no);
     ids__bind(s, 2, r->id);
     st = conn__run(c, STMT_DELETE + OBSERVATION, s, err);
+    if (st == ST_OK)
+        tally__add(c->d, r->project, OBSERVATION, -sqlite3_changes(c->db));
     return st == ST_OK ? links__delete(c, r, no, err) : st;
 }
 

@@ -12,8 +12,10 @@
 
 #include "base/mem.h"
 
-/* Up to so many candidates are looked up one by one; a value of more traces is soon met in a list by start. */
-#define CANDIDATES_MAX 10000
+/* Up to so many traces are looked up one by one; a value of more is soon met in a list by start. Of observations all in those traces are
+ * looked at, so fewer are too many. */
+#define CANDIDATES_MAX              5000
+#define CANDIDATES_MAX_OBSERVATIONS 1000
 
 /* ---- candidates ----------------------------------------------------------------------------------------------------- */
 
@@ -61,10 +63,15 @@ static bool has_empty(const struct filter *f)
     return false;
 }
 
-/* Keep the shorter of two lists. */
-static void take_shorter(struct candidates *best, int64_t *numbers, size_t n)
+static size_t limit_of(const struct plan *p)
 {
-    if (n > CANDIDATES_MAX || (best->found && best->n <= n)) {
+    return p->q->entity == OBSERVATION ? CANDIDATES_MAX_OBSERVATIONS : CANDIDATES_MAX;
+}
+
+/* Keep the shorter of two lists. */
+static void take_shorter(struct candidates *best, size_t limit, int64_t *numbers, size_t n)
+{
+    if (n > limit || (best->found && best->n <= n)) {
         mem_free(numbers);
         return;
     }
@@ -84,7 +91,7 @@ static enum status by_scope(struct plan *p, const struct filter *f, struct candi
             known = numbers[k] != numbers[n];
         n += known;
     }
-    take_shorter(best, numbers, n);
+    take_shorter(best, limit_of(p), numbers, n);
     return st;
 }
 
@@ -102,8 +109,8 @@ static enum status find_candidates(struct plan *p, const struct filter *filters,
             int64_t *numbers;
             size_t count;
             st = facets__find(
-                p->c, p->q->project, facet, f->values, f->n_values, CANDIDATES_MAX, &numbers, &count, err);
-            take_shorter(best, numbers, count);
+                p->c, p->q->project, facet, f->values, f->n_values, limit_of(p), &numbers, &count, err);
+            take_shorter(best, limit_of(p), numbers, count);
         } else if (!f->negate && f->compare == IS_IN && f->n_values > 0 && f->n_values <= 100 &&
                    f->subject == (e == TRACE ? ON_ID : ON_SCOPE) &&
                    (e == TRACE || (e == OBSERVATION && p->q->entity == OBSERVATION))) {
@@ -378,6 +385,17 @@ static enum status count(struct plan *p, const struct candidates *found, int64_t
     return st;
 }
 
+static enum status count_once(
+    struct plan *p, const struct candidates *found, struct str key, bool outside, int64_t *n, struct err *err)
+{
+    if (outside && counts__find(p->c->d->counts, p->c->commit, key, n))
+        return ST_OK;
+    enum status st = count(p, found, n, err);
+    if (st == ST_OK && outside)
+        counts__note(p->c->d->counts, p->c->commit, key, *n);
+    return st;
+}
+
 /* Only what SQL can decide alone is counted here; *exact says whether it was. */
 enum status scan__count(struct conn *c, const struct query *q, int64_t *n, bool *exact, struct err *err)
 {
@@ -388,12 +406,11 @@ enum status scan__count(struct conn *c, const struct query *q, int64_t *n, bool 
     enum status st = plan_query(&p, &found, err);
     *exact = st == ST_OK && p.exact;
     bool outside = c != &c->d->writer; /* what the writer sees has no commit number yet */
-    if (*exact)
+    if (*exact && outside && p.where.n == 0 && p.listed && q->entity <= OBSERVATION) {
+        st = tally__read(c, q->project, q->entity, n, err);
+    } else if (*exact) {
         count_key(&p, &key);
-    if (*exact && !(outside && counts__find(c->d->counts, c->commit, buf_str(&key), n))) {
-        st = count(&p, &found, n, err);
-        if (st == ST_OK && outside)
-            counts__note(c->d->counts, c->commit, buf_str(&key), *n);
+        st = count_once(&p, &found, buf_str(&key), outside, n, err);
     }
     buf_fini(&key);
     plan_end(&p, &found, NULL);

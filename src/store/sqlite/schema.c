@@ -52,6 +52,10 @@ static const char *const steps[] = {
     " seq INTEGER, trace_id, status, " KEPT_TAIL ", PRIMARY KEY(project, kind, id)) WITHOUT ROWID;"
     "CREATE INDEX record_trace ON record(project, trace_id) WHERE trace_id IS NOT NULL;"
     "CREATE INDEX record_parent ON record(project, parent_id) WHERE parent_id IS NOT NULL;",
+    /* 2: totals by project (tally.c) */
+    "CREATE TABLE tally(project INTEGER NOT NULL, entity INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(project, entity)) WITHOUT ROWID;"
+    "INSERT INTO tally SELECT project, 0, count(*) FROM trace_at GROUP BY project;"
+    "INSERT INTO tally SELECT project, 1, count(*) FROM observation_at GROUP BY project;",
 };
 
 int schema__version(void)

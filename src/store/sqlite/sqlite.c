@@ -81,6 +81,8 @@ static enum status sqlite_commit(struct driver *d, struct err *err)
     assert(q->writing);
     enum status st = fresh__flush(&q->writer, err);
     if (st == ST_OK)
+        st = tally__flush(&q->writer, err);
+    if (st == ST_OK)
         st = segments_flush(q->segments, &head.tail, err);
     if (st == ST_OK)
         st = put_facts(q, err);
@@ -109,6 +111,7 @@ static void sqlite_rollback(struct driver *d)
     conn__forget(&q->writer);
     traces__forget(q);
     facets__clear(q);
+    tally__clear(q);
     q->next_trace = q->first_trace;
     q->facets_new = q->facets_before;
     fresh__clear(q);
@@ -337,6 +340,7 @@ static void sqlite_close(struct driver *d)
     fresh__free(q->fresh);
     counts__free(q->counts);
     facets__free(q);
+    tally__free(q);
     buf_fini(&q->scratch);
     mem_free(q->places);
     mem_free(q->idle);

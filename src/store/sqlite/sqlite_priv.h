@@ -8,7 +8,7 @@
  * Files     sqlite.c opens, begins, commits; conn.c statements of one connection; schema.c tables and migrations; tables.c which
  *           column is an SQL column; rows.c, values.c one row out and in; packed.c its other columns as one blob; words.c, ids.c how
  *           texts are kept; fresh.c, feed.c what the open transaction gathers, and how it is written at once; traces.c numbers of
- *           traces; links.c rows by something else than their key; facets.c traces by value; plan.c, scan.c, counts.c queries;
+ *           traces; links.c rows by something else than their key; facets.c traces by value; plan.c, scan.c, counts.c, tally.c queries and totals;
  *           folder.c files and locks; care.c, backup.c the shell commands; segment*.c, blocks.c payload.
  * Threads   the writer's connection belongs to the writer thread. Each reader's belongs to whoever took it.
  * Lock order  sqlite.lock -> segments' lock -> block cache (base/lock.h: STORE, SEGMENT, LEAF).
@@ -107,6 +107,7 @@ struct trace_place;
 struct fresh;
 struct facet_notes;
 struct counts;
+struct tallies;
 struct sqlite;
 
 struct conn {
@@ -324,6 +325,16 @@ MUST_CHECK enum status scan__query(struct conn *c, struct arena *a, const struct
     void *ctx, bool *exact, struct err *err);
 enum status scan__count(struct conn *c, const struct query *q, int64_t *n, bool *exact, struct err *err);
 
+/* ---- tally.c -------------------------------------------------------------------------------------------------------- */
+
+void tally__add(struct sqlite *d, int32_t project, enum entity e, int64_t by);
+void tally__clear(struct sqlite *d);
+void tally__free(struct sqlite *d);
+MUST_CHECK enum status tally__flush(struct conn *c, struct err *err);
+/* As of the last commit. Traces and observations only. */
+MUST_CHECK enum status tally__read(
+    struct conn *c, int32_t project, enum entity e, int64_t *n, struct err *err);
+
 /* ---- counts.c ------------------------------------------------------------------------------------------------------- */
 
 struct counts *counts__new(void);
@@ -376,6 +387,7 @@ struct sqlite {
     struct facet_notes *facets;        /* the same of facets */
     int64_t facets_new, facets_before; /* rows of facet_new; as they were at begin */
     struct counts *counts;             /* totals that were counted */
+    struct tallies *tallies;           /* of the open transaction */
     struct feed feed;
     struct buf scratch; /* of the writer */
     int wal_pages;      /* in the write-ahead log, as of the last commit */

@@ -144,8 +144,16 @@ enum status traces__move_in_list(struct conn *c, int32_t project, int64_t no, bo
 enum status traces__put(struct conn *c, const struct row *r, const struct row *old, struct err *err)
 {
     int64_t no;
+    struct arena *a = arena_new();
+    struct row *there = NULL;
     enum status st = traces__number(c, r->project, r->id, true, &no, err);
-    return st == ST_OK ? fresh__put_trace(c, r, old, no, err) : st;
+    if (st == ST_OK && !old &&
+        !fresh__has_trace(c->d, no)) /* what the lists say of it is changed by difference */
+        st = rows__get(c, a, r->project, TRACE, STR_NONE, r->id, &there, err);
+    if (st == ST_OK)
+        st = fresh__put_trace(c, r, old ? old : there, no, err);
+    arena_free(a);
+    return st;
 }
 
 /* While observations lie under the number the row turns hollow; else it goes. */
@@ -158,8 +166,10 @@ enum status traces__delete(struct conn *c, const struct row *r, struct err *err)
     if (st != ST_OK || no == 0)
         return st;
     facets__note_old(c->d, r, no);
-    if ((st = at_start(c, STMT_TRACE_AT_DROP, r->project, trace_start_ns(r), no, err)) != ST_OK ||
-        (st = conn__take(c, STMT_TRACE_USED, &s, err)) != ST_OK)
+    if ((st = at_start(c, STMT_TRACE_AT_DROP, r->project, trace_start_ns(r), no, err)) != ST_OK)
+        return st;
+    tally__add(c->d, r->project, TRACE, -sqlite3_changes(c->db));
+    if ((st = conn__take(c, STMT_TRACE_USED, &s, err)) != ST_OK)
         return st;
     sqlite3_bind_int64(s, 1, no);
     st = conn__step(c, s, &used, err);
