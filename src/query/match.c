@@ -226,20 +226,10 @@ static struct json metadata_member(const struct matching *m, const struct row *r
     return found;
 }
 
-static int64_t start_of(const struct row *r)
-{
-    return r->entity == TRACE         ? trace_start_ns(r)
-           : r->entity == OBSERVATION ? row_time(r, OBSERVATION_start_ns)
-           : r->entity == RECORD && row_time(r, RECORD_time_ns) != TIME_NONE ? row_time(r, RECORD_time_ns)
-           : r->entity == USER                                               ? row_time(r, USER_first_seen_ns)
-           : r->entity == SESSION && row_time(r, SESSION_start_ns) != TIME_NONE
-               ? row_time(r, SESSION_start_ns)
-               : r->created_ns;
-}
-
 static bool match_duration(const struct filter *f, const struct row *r)
 {
-    int64_t start = start_of(r), end = r->entity == TRACE ? trace_end_ns(r) : row_time(r, OBSERVATION_end_ns);
+    int64_t start = query_start_ns(r),
+            end = r->entity == TRACE ? trace_end_ns(r) : row_time(r, OBSERVATION_end_ns);
     if (start == TIME_NONE || end == TIME_NONE)
         return false;
     return compare_number(f, end > start ? (double)(end - start) : 0);
@@ -374,7 +364,7 @@ static bool match_subject(const struct matching *m, const struct filter *f, cons
     case ON_COLUMN: return match_column(m, f, r);
     case ON_ID: return compare_text(f, r->id);
     case ON_SCOPE: return compare_text(f, r->scope);
-    case ON_START: return compare_time(f, start_of(r));
+    case ON_START: return compare_time(f, query_start_ns(r));
     case ON_UPDATED: return compare_time(f, r->updated_ns);
     case ON_DURATION: return match_duration(f, r);
     case ON_TAGS: return match_tags(m, f, r);

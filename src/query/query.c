@@ -51,7 +51,7 @@ void filter_value(struct arena *a, struct filter *f, struct str v)
 
 /* ---- order ---------------------------------------------------------------------------------------------------------- */
 
-static int64_t start_of(const struct row *r)
+int64_t query_start_ns(const struct row *r)
 {
     switch (r->entity) {
     case TRACE: return trace_start_ns(r);
@@ -94,7 +94,7 @@ static int64_t time_key(enum order o, const struct row *r)
     case BY_CREATED: return r->created_ns;
     case BY_UPDATED: return r->updated_ns;
     case BY_END: return end_of(r);
-    default: return start_of(r);
+    default: return query_start_ns(r);
     }
 }
 
@@ -113,7 +113,7 @@ static struct str text_key(enum order o, const struct row *r)
 
 static double duration_of(const struct row *r)
 {
-    int64_t start = start_of(r), end = end_of(r);
+    int64_t start = query_start_ns(r), end = end_of(r);
     return start == TIME_NONE || end == TIME_NONE ? -1 : end > start ? (double)(end - start) : 0;
 }
 

@@ -124,6 +124,8 @@ unsigned query_needs(const struct query *q);
 bool query_match(struct arena *a, const struct query *q, const struct row *r);
 /* Substring without regard to case, in every script: the rule of every text filter. */
 bool query_contains(struct str s, struct str needle);
+/* Where a row stands in time: its start, a score's or record's own time, else its receipt. Filters and order both go by it. */
+int64_t query_start_ns(const struct row *r);
 /* Order of two rows under the query, ties broken by (scope, id) in the query's direction. <0, 0, >0 */
 int query_compare(const struct query *q, const struct row *x, const struct row *y);
 /* Is r behind the cursor? */

@@ -291,7 +291,11 @@ static bool wants_id(const struct scan *s, const struct row *r)
 
 static bool wants_link(const struct scan *s, const struct row *r)
 {
-    return str_eq(s->by == LINK_TRACE_SESSION ? trace_session_id(r) : row_text(r, s->by), s->value);
+    switch (s->by) {
+    case LINK_TRACE_SESSION: return str_eq(trace_session_id(r), s->value);
+    case LINK_MESSAGE_ID: return str_eq(r->id, s->value);
+    default: return str_eq(row_text(r, s->by), s->value);
+    }
 }
 
 static bool wants_all(const struct scan *s, const struct row *r)
