@@ -21,9 +21,6 @@ static const struct route langfuse_routes[] = {
 static const struct route agenttrace_routes[] = {
 #include "dialect/agenttrace/routes.def"
 };
-static const struct route langtrace_routes[] = {
-#include "dialect/langtrace/routes.def"
-};
 static const struct route otlp_routes[] = {
 #include "dialect/otlp/routes.def"
 };
@@ -33,12 +30,6 @@ static void error_x(const struct call *c, const struct err *err, struct reply *r
 {
     (void)c;
     error_shape_x(err, 0, r);
-}
-
-static void error_y(const struct call *c, const struct err *err, struct reply *r)
-{
-    (void)c;
-    error_shape_y(err, r);
 }
 
 /* Numbers of google.rpc.Code. */
@@ -66,6 +57,4 @@ const struct dialect langfuse_dialect = { "langfuse", CORS_REFLECT, langfuse_rou
     error_x };
 const struct dialect agenttrace_dialect = { "agenttrace", CORS_STAR, agenttrace_routes,
     COUNT(agenttrace_routes), error_x };
-const struct dialect langtrace_dialect = { "langtrace", CORS_NONE, langtrace_routes, COUNT(langtrace_routes),
-    error_y };
 const struct dialect otlp_dialect = { "otlp", CORS_REFLECT, otlp_routes, COUNT(otlp_routes), error_otlp };
