@@ -148,6 +148,13 @@ MUST_CHECK enum status otlp_map_span(struct otlp_mapper *m, const struct otlp_sp
 /* A log record that carries GenAI content (1.8) as events; false: it carries none, and is not kept. */
 bool otlp_map_log(struct otlp_mapper *m, const struct otlp_log *l);
 
+/* ---- giving back ---------------------------------------------------------------------------------------------------- */
+
+/* What an OTLP row was sent with (README.md), each as one JSON value in w: the object of all attributes; the array of events
+ * [{"name","time":"<ns>","attributes":{}}]. Of a row from elsewhere: {} and []. o: an observation with its payload columns loaded. */
+void otlp_attributes_back(struct jw *w, struct arena *a, const struct row *o);
+void otlp_events_back(struct jw *w, struct arena *a, const struct row *o);
+
 /* ---- whole requests, for the OTLP path of any dialect ----------------------------------------------------------------- */
 
 /* write functions of routes: decode call->body by its content (1.2), map, fill the batch. call->state becomes a struct otlp_outcome. */
