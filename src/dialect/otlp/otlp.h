@@ -141,6 +141,7 @@ struct otlp_mapper;
 /* One for a request; events are added to b, whose arena holds all that is made. session_hint: header x-langtrace-session-id. */
 struct otlp_mapper *otlp_mapper_new(
     struct batch *b, int32_t project, int64_t now_ns, struct str session_hint);
+void otlp_mapper_free(struct otlp_mapper *m);
 /* The span as events: the observation, its scores and tracked events. ST_INVALID: a span that cannot be kept. A span that is to be dropped
  * in silence (otlp.md 2.15, end) is ST_OK. */
 MUST_CHECK enum status otlp_map_span(struct otlp_mapper *m, const struct otlp_span *s, struct err *err);
