@@ -285,6 +285,14 @@ bool otlp__starts_nocase(struct str text, struct str s)
     return text.n >= s.n && str_eq_nocase(str_sub(text, 0, s.n), s);
 }
 
+bool otlp__is_one_of(struct str s, const char *const *list)
+{
+    for (; *list; list++)
+        if (str_is(s, *list))
+            return true;
+    return false;
+}
+
 const struct any *otlp__event_get(const struct otlp_event *e, const char *key, size_t *index)
 {
     for (size_t i = e->attributes.n; i > 0; i--)

@@ -151,6 +151,10 @@ struct str otlp__documents(const struct mapping *x);
 /* An object with the name of a tool and something that describes one; a list of nothing else. */
 bool otlp__is_tool(struct json v);
 bool otlp__are_tools(struct json list);
+/* The trace's metadata as a member of the object open in w; false: there is none. */
+bool otlp__write_trace_metadata(struct mapping *x, struct jw *w, const char *key);
+/* Is it one of a list that ends with NULL? */
+bool otlp__is_one_of(struct str s, const char *const *list);
 /* Does the string begin with s, without regard to case? */
 bool otlp__starts_nocase(struct str text, struct str s);
 

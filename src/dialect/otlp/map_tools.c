@@ -40,29 +40,25 @@ bool otlp__are_tools(struct json list)
 
 /* ---- the list ------------------------------------------------------------------------------------------------------- */
 
-#define TOOLS_MOST  10001 /* of one span, as of any rebuilt list (otlp.md 1.5) */
-#define TOOL_PLACES 32768
+#define TOOLS_MOST 10001 /* of one span, as of any rebuilt list (otlp.md 1.5) */
 
 struct tools {
     const struct mapping *x;
     struct json *items;
-    size_t n, cap;
-    uint64_t *met; /* hashes of names, open addressing; made with the first tool */
+    uint64_t *names; /* hashes, beside the items */
+    size_t n, cap, cap_names;
 };
 
-static bool is_new(struct tools *t, struct str name)
+static void keep(struct tools *t, struct json tool, struct str name)
 {
-    uint64_t h = hash64(name) | 1;
-    if (!t->met)
-        t->met = arena_array(t->x->scratch, TOOL_PLACES, sizeof *t->met);
-    for (size_t at = (size_t)(h >> 8) % TOOL_PLACES;; at = (at + 1) % TOOL_PLACES) {
-        if (t->met[at] == h)
-            return false;
-        if (!t->met[at]) {
-            t->met[at] = h;
-            return true;
-        }
-    }
+    uint64_t h = hash64(name);
+    for (size_t i = 0; i < t->n && name.n; i++)
+        if (t->names[i] == h)
+            return;
+    t->items = arena_grow(t->x->scratch, t->items, &t->cap, t->n + 1, sizeof *t->items);
+    t->names = arena_grow(t->x->scratch, t->names, &t->cap_names, t->n + 1, sizeof *t->names);
+    t->names[t->n] = h;
+    t->items[t->n++] = tool;
 }
 
 static void add_list(struct tools *t, struct json list, unsigned depth);
@@ -90,11 +86,8 @@ static void add_item(struct tools *t, struct json v, unsigned depth)
         add_item(t, schema, depth + 1);
         return;
     }
-    struct str name = json_is_str(v) ? json_str(v) : name_of(v);
-    if ((!json_is_obj(v) && !json_is_str(v)) || (name.n && !is_new(t, name)))
-        return;
-    t->items = arena_grow(t->x->scratch, t->items, &t->cap, t->n + 1, sizeof *t->items);
-    t->items[t->n++] = v;
+    if (json_is_obj(v) || text.n)
+        keep(t, v, json_is_str(v) ? text : name_of(v));
 }
 
 static void add_list(struct tools *t, struct json list, unsigned depth)
