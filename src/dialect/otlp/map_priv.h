@@ -158,6 +158,10 @@ bool otlp__is_one_of(struct str s, const char *const *list);
 /* Does the string begin with s, without regard to case? */
 bool otlp__starts_nocase(struct str text, struct str s);
 
+/* A mapping before its first step, and after its last. */
+void otlp__open(struct mapping *x, struct otlp_mapper *m, const struct otlp_span *s);
+void otlp__close(struct mapping *x);
+
 /* ---- the steps ------------------------------------------------------------------------------------------------------ */
 
 void otlp__map_type(struct mapping *x);      /* type, source_type, x->type */
@@ -174,5 +178,7 @@ void otlp__map_leftovers(struct mapping *x); /* leftovers */
 /* The last: they add events of their own, so x->event is gone afterwards. */
 void otlp__map_scores(struct mapping *x);
 void otlp__map_tracked_events(struct mapping *x);
+/* gen_ai.evaluation.result, an event of the span or a log record: a score of the span; without a span id, of the trace. */
+void otlp__add_result(struct mapping *x, const struct otlp_event *e);
 
 #endif
