@@ -142,6 +142,9 @@ struct otlp_mapper;
 struct otlp_mapper *otlp_mapper_new(
     struct batch *b, int32_t project, int64_t now_ns, struct str session_hint);
 void otlp_mapper_free(struct otlp_mapper *m);
+/* What was dropped of spans that were kept, as a sentence for the answer (partial success without rejections, 1.3); absent: nothing. Ask
+ * before otlp_mapper_free(). */
+struct str otlp_mapper_warning(const struct otlp_mapper *m);
 /* The span as events: the observation, its scores and tracked events. ST_INVALID: a span that cannot be kept. A span that is to be dropped
  * in silence (otlp.md 2.15, end) is ST_OK. */
 MUST_CHECK enum status otlp_map_span(struct otlp_mapper *m, const struct otlp_span *s, struct err *err);
