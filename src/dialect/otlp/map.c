@@ -295,6 +295,14 @@ bool otlp__starts_nocase(struct str text, struct str s)
     return text.n >= s.n && str_eq_nocase(str_sub(text, 0, s.n), s);
 }
 
+bool otlp__is_one_of(struct str s, const char *const *list)
+{
+    for (; *list; list++)
+        if (str_is(s, *list))
+            return true;
+    return false;
+}
+
 const struct any *otlp__event_get(const struct otlp_event *e, const char *key, size_t *index)
 {
     for (size_t i = e->attributes.n; i > 0; i--)
@@ -319,6 +327,15 @@ struct otlp_mapper *otlp_mapper_new(struct batch *b, int32_t project, int64_t no
 void otlp_mapper_free(struct otlp_mapper *m)
 {
     arena_free(m->scratch);
+}
+
+struct str otlp_mapper_warning(const struct otlp_mapper *m)
+{
+    if (!m->dropped)
+        return STR_NONE;
+    return arena_printf(m->batch->arena,
+        "%zu metadata value%s dropped, the first in attribute %.*s: it must be a JSON object", m->dropped,
+        m->dropped == 1 ? " was" : "s were", STR_ARG(m->dropped_key));
 }
 
 /* A zero-length twin of a span that is still running; the span itself comes later. */
@@ -376,6 +393,24 @@ static void map_columns(struct mapping *x)
     otlp__map_leftovers(x);
 }
 
+void otlp__open(struct mapping *x, struct otlp_mapper *m, const struct otlp_span *s)
+{
+    *x = (struct mapping){ .m = m, .arena = m->batch->arena, .scratch = m->scratch, .span = s };
+    buf_init(&x->text, 0);
+    x->input_origin = x->output_origin = (struct origin){ ORIGIN_NONE, ORIGIN_NONE, ORIGIN_NONE };
+    fill_slots(x);
+    x->resource = shared_of(x, &s->resource->attributes, &s->resource->mapped);
+    x->scope = shared_of(x, &s->scope->attributes, &s->scope->mapped);
+    recognise(x);
+    parse_blobs(x);
+}
+
+void otlp__close(struct mapping *x)
+{
+    buf_fini(&x->text);
+    arena_reset(x->scratch);
+}
+
 static enum status check_id(struct str id, const char *member, struct err *err)
 {
     if (str_is_id(id))
@@ -386,7 +421,7 @@ static enum status check_id(struct str id, const char *member, struct err *err)
 
 enum status otlp_map_span(struct otlp_mapper *m, const struct otlp_span *s, struct err *err)
 {
-    struct mapping x = { .m = m, .arena = m->batch->arena, .scratch = m->scratch, .span = s };
+    struct mapping x;
     enum status st = check_id(s->trace_id, "traceId", err);
     if (st == ST_OK)
         st = check_id(s->span_id, "spanId", err);
@@ -394,20 +429,13 @@ enum status otlp_map_span(struct otlp_mapper *m, const struct otlp_span *s, stru
         st = check_id(s->parent_id, "parentSpanId", err);
     if (st != ST_OK)
         return st;
-    buf_init(&x.text, 0);
-    x.input_origin = x.output_origin = (struct origin){ ORIGIN_NONE, ORIGIN_NONE, ORIGIN_NONE };
-    fill_slots(&x);
-    x.resource = shared_of(&x, &s->resource->attributes, &s->resource->mapped);
-    x.scope = shared_of(&x, &s->scope->attributes, &s->scope->mapped);
+    otlp__open(&x, m, s);
     if (!is_pending_twin(&x)) {
-        recognise(&x);
-        parse_blobs(&x);
         start_event(&x);
         map_columns(&x);
         otlp__map_scores(&x);
         otlp__map_tracked_events(&x);
     }
-    buf_fini(&x.text);
-    arena_reset(m->scratch);
+    otlp__close(&x);
     return ST_OK;
 }

@@ -94,6 +94,7 @@ struct mapping {
     struct json langwatch_metrics; /* langwatch.metrics, without its {type, value}; else absent */
     struct buf text;               /* JSON that is being put together */
     bool skip_usage;               /* a roll-up of other spans (2.7 step 8) */
+    bool left_apart;               /* attributes that are left are in the leftovers, not in the metadata (2.14) */
 };
 
 struct otlp_mapper {
@@ -102,6 +103,8 @@ struct otlp_mapper {
     int32_t project;
     int64_t now_ns;
     struct str session_hint;
+    size_t dropped;         /* values that should have been JSON objects (2.14) */
+    struct str dropped_key; /* of the first one */
 };
 
 /* ---- looking things up (map.c) -------------------------------------------------------------------------------------- */
@@ -144,6 +147,15 @@ struct jw otlp__begin(struct mapping *x);
 struct str otlp__end(struct mapping *x, struct jw *w);
 /* Any value as a value of the object or array open in w; `coerce`: rule 3. */
 void otlp__write_any(const struct mapping *x, struct jw *w, const struct any *v, bool coerce);
+/* Documents of 2.12 as a JSON array; absent: none. Also the output of a retriever that states no other (2.5 rules 15, 23). */
+struct str otlp__documents(const struct mapping *x);
+/* An object with the name of a tool and something that describes one; a list of nothing else. */
+bool otlp__is_tool(struct json v);
+bool otlp__are_tools(struct json list);
+/* The trace's metadata as a member of the object open in w; false: there is none. */
+bool otlp__write_trace_metadata(struct mapping *x, struct jw *w, const char *key);
+/* Is it one of a list that ends with NULL? */
+bool otlp__is_one_of(struct str s, const char *const *list);
 /* Does the string begin with s, without regard to case? */
 bool otlp__starts_nocase(struct str text, struct str s);
 /* Text of a value that MLflow encoded as JSON (rule 4): "\"LLM\"" is LLM. */
@@ -184,6 +196,10 @@ struct found otlp__with_instructions(const struct mapping *x, enum attribute_slo
 /* Is this what the text of v says, so that it need not be kept twice? Not for values that MLflow encoded. */
 bool otlp__is_exact(const struct any *v, struct str json);
 
+/* A mapping before its first step, and after its last. */
+void otlp__open(struct mapping *x, struct otlp_mapper *m, const struct otlp_span *s);
+void otlp__close(struct mapping *x);
+
 /* ---- the steps ------------------------------------------------------------------------------------------------------ */
 
 void otlp__map_type(struct mapping *x);      /* type, source_type, x->type */
@@ -201,5 +217,7 @@ void otlp__map_leftovers(struct mapping *x); /* leftovers */
 /* The last: they add events of their own, so x->event is gone afterwards. */
 void otlp__map_scores(struct mapping *x);
 void otlp__map_tracked_events(struct mapping *x);
+/* gen_ai.evaluation.result, an event of the span or a log record: a score of the span; without a span id, of the trace. */
+void otlp__add_result(struct mapping *x, const struct otlp_event *e);
 
 #endif
