@@ -147,8 +147,6 @@ struct jw otlp__begin(struct mapping *x);
 struct str otlp__end(struct mapping *x, struct jw *w);
 /* Any value as a value of the object or array open in w; `coerce`: rule 3. */
 void otlp__write_any(const struct mapping *x, struct jw *w, const struct any *v, bool coerce);
-/* Documents of 2.12 as a JSON array; absent: none. Also the output of a retriever that states no other (2.5 rules 15, 23). */
-struct str otlp__documents(const struct mapping *x);
 /* An object with the name of a tool and something that describes one; a list of nothing else. */
 bool otlp__is_tool(struct json v);
 bool otlp__are_tools(struct json list);
