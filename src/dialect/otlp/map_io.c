@@ -15,11 +15,6 @@ static bool is_structured(struct str json)
     return json.n && (json.p[0] == '{' || json.p[0] == '[');
 }
 
-bool otlp__is_exact(const struct any *v, struct str json)
-{
-    return v->kind == ANY_TEXT && (!is_structured(json) || str_eq(json, v->s));
-}
-
 struct found otlp__found_json(struct str json)
 {
     return (struct found){ json, HINT_NONE, NOWHERE };
@@ -36,8 +31,7 @@ struct found otlp__found_slot(const struct mapping *x, enum attribute_slot slot)
     if (!otlp__is_present(v))
         return otlp__found_json(STR_NONE);
     struct found f = otlp__found_json(otlp__payload(x, v));
-    if (otlp__is_exact(v, f.json))
-        f.origin.attribute = index_of(x, slot);
+    f.origin.attribute = index_of(x, slot);
     return f;
 }
 
@@ -229,15 +223,14 @@ static void of_events_attribute(const struct mapping *x, struct both *out)
     buf_fini(&b);
 }
 
-/* MLflow's values are JSON text of anything; only a structure can be told from a text by what it became. */
+/* MLflow's values are JSON text of anything. */
 static struct found found_mlflow(const struct mapping *x, enum attribute_slot slot)
 {
     const struct any *v = otlp__get(x, slot);
     if (!otlp__is_present(v))
         return otlp__found_json(STR_NONE);
     struct found f = otlp__found_json(otlp__json_text(x, v));
-    if (is_structured(f.json) && otlp__is_exact(v, f.json))
-        f.origin.attribute = index_of(x, slot);
+    f.origin.attribute = index_of(x, slot);
     return f;
 }
 
@@ -372,8 +365,6 @@ static void set_found(struct mapping *x, unsigned column, const struct found *f,
     v.hint = (uint8_t)f->hint;
     event_set(x->event, column, v);
     *origin = f->origin;
-    if (f->origin.attribute != ORIGIN_NONE)
-        x->use[f->origin.attribute] = USE_PAYLOAD;
 }
 
 void otlp__map_io(struct mapping *x)

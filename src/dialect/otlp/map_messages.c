@@ -24,10 +24,8 @@ static struct found found_event_value(
     const struct mapping *x, size_t event, size_t attribute, const struct any *v)
 {
     struct found f = otlp__found_json(otlp__payload(x, v));
-    if (otlp__is_exact(v, f.json)) {
-        f.origin.event = event;
-        f.origin.event_attribute = attribute;
-    }
+    f.origin.event = event;
+    f.origin.event_attribute = attribute;
     return f;
 }
 

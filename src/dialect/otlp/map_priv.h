@@ -94,7 +94,7 @@ struct mapping {
     struct json langwatch_metrics; /* langwatch.metrics, without its {type, value}; else absent */
     struct buf text;               /* JSON that is being put together */
     bool skip_usage;               /* a roll-up of other spans (2.7 step 8) */
-    bool left_apart;               /* attributes that are left are in the leftovers, not in the metadata (2.14) */
+    bool left_apart; /* attributes that are left are in the leftovers, not in the metadata (2.14) */
 };
 
 struct otlp_mapper {
@@ -171,7 +171,7 @@ bool otlp__add_name(struct names *s, struct str name); /* false: it was there */
 
 /* ---- input and output (2.5) ----------------------------------------------------------------------------------------- */
 
-/* A value that may become the input or output. origin: only when the attribute's text can be made of `json` again. */
+/* A value that may become the input or output. origin: only when it is one whole attribute. */
 struct found {
     struct str json; /* absent: nothing was found */
     enum type_hint hint;
@@ -191,8 +191,6 @@ void otlp__message_events(const struct mapping *x, struct both *out);
 void otlp__content_events(const struct mapping *x, struct both *out);
 void otlp__semconv(const struct mapping *x, struct both *out);
 struct found otlp__with_instructions(const struct mapping *x, enum attribute_slot messages);
-/* Is this what the text of v says, so that it need not be kept twice? Not for values that MLflow encoded. */
-bool otlp__is_exact(const struct any *v, struct str json);
 
 /* A mapping before its first step, and after its last. */
 void otlp__open(struct mapping *x, struct otlp_mapper *m, const struct otlp_span *s);
