@@ -106,23 +106,22 @@ static bool is_like_event(struct str key)
     return str_starts(key, STR("event:"));
 }
 
-/* Whether the column stands for the attribute; then its members are written. Both sides may come from one attribute: the first has it. */
+/* Whether the column stands for the attribute; then its members are written. */
 static bool write_side(struct mapping *x, struct jw *w, const struct side *s)
 {
     const struct otlp_attribute *at = attribute_of(x, s->origin);
     const struct value *v = event_get(x->event, s->column);
-    if (!at || !v || v->kind != V_JSON)
-        return false;
     bool own = s->origin->attribute != ORIGIN_NONE;
-    enum form form = form_of(x, &at->value, v->s);
-    if (form == FORM_OTHER || (own && (is_like_event(at->key) || x->use[s->origin->attribute] == USE_PAYLOAD)))
+    enum form form = at && v && v->kind == V_JSON ? form_of(x, &at->value, v->s) : FORM_OTHER;
+    bool stands = form != FORM_OTHER && !(own && is_like_event(at->key));
+    if (own)
+        x->use[s->origin->attribute] = stands ? USE_PAYLOAD : USE_TAKEN;
+    if (!stands)
         return false;
-    if (own) {
-        x->use[s->origin->attribute] = USE_PAYLOAD;
+    if (own)
         jw_kv_str(w, s->key, at->key);
-    } else
-        jw_kv_str(w, s->key,
-            arena_printf(x->scratch, "event:%zu:%.*s", s->origin->event, STR_ARG(at->key)));
+    else
+        jw_kv_str(w, s->key, arena_printf(x->scratch, "event:%zu:%.*s", s->origin->event, STR_ARG(at->key)));
     if (form != FORM_AS_IS)
         jw_kv_cstr(w, s->form, form == FORM_TEXT ? "text" : "spaced");
     return true;

@@ -60,11 +60,11 @@ static bool map_details(struct otlp_mapper *m, const struct otlp_log *l)
     open_record(&r, m, l);
     r.x.event = observation_of(m, l);
     otlp__map_type(&r.x);
+    otlp__map_tools(&r.x);
     otlp__map_io(&r.x);
     otlp__map_model(&r.x);
     otlp__map_usage(&r.x);
     otlp__map_prompt(&r.x);
-    otlp__map_tools(&r.x);
     otlp__map_trace(&r.x);
     otlp__close(&r.x);
     return true;

@@ -97,8 +97,7 @@ static bool add_object(
     return true;
 }
 
-static void add_family(
-    struct entries *p, enum attribute_family family, bool langfuse, const char *const *but)
+static void add_family(struct entries *p, enum attribute_family family, bool langfuse, const char *const *but)
 {
     for (const struct member *m = p->x->members[family]; m; m = m->next)
         if (!but || !otlp__is_one_of(m->rest, but))
@@ -133,7 +132,8 @@ static struct str customer_of(const struct mapping *x)
 {
     static const enum attribute_slot list[] = { ATTR_langwatch_customer_id, ATTR_langwatch_customer_id_flat,
         ATTR_customer_id, ATTR_traceloop_association_properties_customer_id, ATTR_END };
-    static const enum attribute_slot shared[] = { ATTR_langwatch_customer_id, ATTR_langwatch_customer_id_flat };
+    static const enum attribute_slot shared[] = { ATTR_langwatch_customer_id,
+        ATTR_langwatch_customer_id_flat };
     const struct any *v = otlp__first(x, list, NULL);
     for (size_t i = 0; i < 2 && !v; i++)
         if (otlp__is_present(otlp__resource_get(x, shared[i])))

@@ -72,7 +72,8 @@ static int64_t span_time(const struct otlp_span *s)
     return s->start_ns != TIME_NONE ? s->start_ns : s->end_ns;
 }
 
-static struct event *new_event(struct mapping *x, enum profile p, struct str scope, struct str id, int64_t t_ns)
+static struct event *new_event(
+    struct mapping *x, enum profile p, struct str scope, struct str id, int64_t t_ns)
 {
     x->event = event_new(x->m->batch, p, x->m->project, scope, id, t_ns);
     x->event->wire_index = x->span->index;
@@ -84,8 +85,7 @@ static void add_score(struct mapping *x, const struct score *s)
     struct str value = score_value(x, &s->value, s->label);
     if (!s->name.n || !value.p)
         return;
-    struct event *e =
-        new_event(x, PROFILE_OTLP_SCORE, STR_NONE, score_id(x, s), span_time(x->span));
+    struct event *e = new_event(x, PROFILE_OTLP_SCORE, STR_NONE, score_id(x, s), span_time(x->span));
     event_set_text(e, SCORE_name, s->name);
     event_set_int(e, SCORE_source, s->human ? SOURCE_ANNOTATION : SOURCE_EVAL);
     event_set_json(e, SCORE_value, value);
@@ -196,8 +196,8 @@ static struct str padded(const struct mapping *x, struct str id, size_t digits)
     }
     if (id.n == 0 || id.n >= digits)
         return id.n ? arena_dup(x->arena, id) : STR_NONE;
-    return arena_printf(x->arena, "%.*s%.*s", (int)(digits - id.n), "00000000000000000000000000000000",
-        STR_ARG(id));
+    return arena_printf(
+        x->arena, "%.*s%.*s", (int)(digits - id.n), "00000000000000000000000000000000", STR_ARG(id));
 }
 
 static struct str evaluation_id(struct mapping *x, struct json v, struct str trace_id)
@@ -316,8 +316,8 @@ void otlp__map_scores(struct mapping *x)
 /* ---- tracked events ----------------------------------------------------------------------------------------------------- */
 
 /* Members below a prefix as an object. `numbers`: only what is a number, as one. */
-static void write_below(
-    const struct mapping *x, struct jw *w, const char *key, const struct otlp_event *e, const char *prefix, bool numbers)
+static void write_below(const struct mapping *x, struct jw *w, const char *key, const struct otlp_event *e,
+    const char *prefix, bool numbers)
 {
     struct str start = str_of(prefix);
     double n;
@@ -382,8 +382,7 @@ static void add_tracked(struct mapping *x, const struct otlp_event *sent, size_t
         event_id = arena_printf(x->arena, "%.*s_%zu", STR_ARG(x->span->span_id), place);
     hash_sha256(arena_printf(x->scratch, "%.*s:%.*s", STR_ARG(x->span->trace_id), STR_ARG(event_id)), sha);
     struct str id = hex_encode(x->arena, sha, 16), body = tracked_body(x, sent, event_id);
-    struct event *e =
-        new_event(x, PROFILE_OTLP_EVENT, STR("tracked_event"), id, tracked_time(x, sent));
+    struct event *e = new_event(x, PROFILE_OTLP_EVENT, STR("tracked_event"), id, tracked_time(x, sent));
     event_set_text(e, RECORD_name, type);
     event_set_text(e, RECORD_trace_id, x->span->trace_id);
     event_set_int(e, RECORD_time_ns, tracked_time(x, sent));

@@ -128,8 +128,7 @@ static void map_definitions(struct mapping *x)
     add_family(&t, FAM_gen_ai_tool_definitions);
     add_family(&t, FAM_llm_request_functions);
     add_family(&t, FAM_llm_tools);
-    add_list(
-        &t, json_key(otlp__parse(x, otlp__get(x, ATTR_model_request_parameters)), "function_tools"), 0);
+    add_list(&t, json_key(otlp__parse(x, otlp__get(x, ATTR_model_request_parameters)), "function_tools"), 0);
     add_list(&t, json_key(json_key(x->adk_request, "config"), "tools"), 0);
     add_metadata_tools(x, &t);
     if (!t.n)
@@ -237,7 +236,7 @@ static struct str hit_documents(const struct mapping *x)
     return text;
 }
 
-struct str otlp__documents(const struct mapping *x)
+static struct str documents_of(const struct mapping *x)
 {
     static const enum attribute_slot lists[] = { ATTR_gen_ai_retrieval_documents, ATTR_langwatch_rag_contexts,
         ATTR_langwatch_rag_contexts_flat, ATTR_langwatch_contexts };
@@ -256,5 +255,5 @@ struct str otlp__documents(const struct mapping *x)
 void otlp__map_tools(struct mapping *x)
 {
     map_definitions(x);
-    event_set_json(x->event, OBSERVATION_documents, otlp__documents(x));
+    event_set_json(x->event, OBSERVATION_documents, documents_of(x));
 }
