@@ -44,6 +44,14 @@ struct exchange {
 void derive_exchanges(
     struct arena *a, const struct row *messages, size_t n, struct exchange **out, size_t *n_out);
 
+/* Content of one span that came as log records: its records of kind LOG_MESSAGE, any order, bodies V_JSON -> input, an array of messages,
+ * and output, the one choice or an array of them. Absent: none. The status of a record tells which of the two it belongs to. */
+#define LOG_MESSAGE    "log_message"
+#define MESSAGE_INPUT  "input"
+#define MESSAGE_OUTPUT "output"
+void derive_messages(
+    struct arena *a, const struct row *records, size_t n, struct str *input, struct str *output);
+
 /* Final usage of an observation: disjoint keys (design.md 2), as JSON object text, and sums. profile of the row's newest usage
  * writer decides what was counted inside what. Absent when the row has no usage. */
 struct usage_final {
