@@ -204,6 +204,16 @@ static void recognise(struct mapping *x)
     x->aggregate = str_is(x->operation, "invoke_agent") || str_is(x->operation, "agent_step");
 }
 
+/* JSON that several steps look into is parsed once. */
+static void parse_blobs(struct mapping *x)
+{
+    x->genkit_input = otlp__parse(x, otlp__get(x, ATTR_genkit_input));
+    x->genkit_output = otlp__parse(x, otlp__get(x, ATTR_genkit_output));
+    x->adk_request = otlp__parse(x, otlp__get(x, ATTR_gcp_vertex_agent_llm_request));
+    x->adk_response = otlp__parse(x, otlp__get(x, ATTR_gcp_vertex_agent_llm_response));
+    x->langwatch_metrics = otlp__unwrapped(otlp__parse(x, otlp__get(x, ATTR_langwatch_metrics)));
+}
+
 /* ---- looking things up ---------------------------------------------------------------------------------------------- */
 
 const struct any *otlp__get(const struct mapping *x, enum attribute_slot slot)
@@ -371,12 +381,13 @@ static void map_columns(struct mapping *x)
 {
     otlp__map_type(x);
     otlp__map_name(x);
+    otlp__map_tools(x); /* before io: documents may be the output */
     otlp__map_io(x);
     otlp__map_model(x);
     otlp__map_usage(x);
+    otlp__map_cost(x);
     otlp__map_state(x);
     otlp__map_prompt(x);
-    otlp__map_tools(x);
     otlp__map_trace(x);
     otlp__map_metadata(x);
     otlp__map_leftovers(x);
@@ -391,6 +402,7 @@ void otlp__open(struct mapping *x, struct otlp_mapper *m, const struct otlp_span
     x->resource = shared_of(x, &s->resource->attributes, &s->resource->mapped);
     x->scope = shared_of(x, &s->scope->attributes, &s->scope->mapped);
     recognise(x);
+    parse_blobs(x);
 }
 
 void otlp__close(struct mapping *x)
