@@ -196,10 +196,22 @@ static struct str version_body(
     return json_parse(a, body, 0, &v, NULL) == ST_OK ? records_body_with(a, v, &published, 1) : body;
 }
 
+static struct json base_of(struct arena *a, struct json base)
+{
+    static const struct record_member own[] = { { "notes", STR_INIT("") }, { "author", STR_INIT("") },
+        { "span_id", STR_INIT("") }, { "published_ns", STR_INIT("") } };
+    struct json body;
+    if (!json_is_obj(base))
+        return JSON_NONE;
+    struct str text = records_body_with(a, base, own, sizeof(own) / sizeof(own[0]));
+    return json_parse(a, text, 0, &body, NULL) == ST_OK ? body : JSON_NONE;
+}
+
 void prompts_put_version(struct call *c, struct batch *b, const struct row *old, struct str id,
     const struct prompt_version_edit *edit)
 {
-    struct str body = version_body(c->arena, records_body(c->arena, old), edit, c->now_ns);
+    struct json start = old ? records_body(c->arena, old) : base_of(c->arena, edit->base);
+    struct str body = version_body(c->arena, start, edit, c->now_ns);
     struct event *e = records_put(c, b, PROMPTS_VERSION_KIND, id);
     event_set_json(e, RECORD_body, body);
     event_set_text(e, RECORD_status, edit->is_draft ? STR("draft") : STR("published"));

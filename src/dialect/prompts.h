@@ -102,6 +102,8 @@ struct prompt_version_edit {
     struct str prompt_id, name;
     int64_t number;
     bool is_draft;
+    struct json
+        base; /* new: the body it starts from, but for what is one version's own (notes, author, span_id, published_ns) */
     const struct record_member *members; /* of the body; published_ns is added */
     size_t n_members;
 };
