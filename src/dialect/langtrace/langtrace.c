@@ -5,8 +5,6 @@
  */
 #include "dialect/langtrace/langtrace_priv.h"
 
-#include "base/hash.h"
-
 #define NONE NULL
 static const struct route routes[] = {
 #define ROUTE(method, pattern, verb, entity, access, limit, ask, write, reply)                          \
@@ -51,6 +49,37 @@ enum status langtrace__text(struct json body, const char *name, struct str *out,
     return ST_OK;
 }
 
+enum status langtrace__check_home(const struct call *c, struct json body, struct err *err)
+{
+    struct str project;
+    enum status st = langtrace__text(body, "projectId", &project, err);
+    if (st == ST_OK && project.n > 0 && !str_eq(project, c->caller->project_id))
+        st = err_set(err, ST_UNAUTHORIZED, "%s", LANGTRACE_UNAUTHORIZED);
+    return st;
+}
+
+/* A '+' of base64 that was not escaped in a query has become a space. */
+static struct str id_of(struct arena *a, struct str s, size_t bytes)
+{
+    struct str out = STR_NONE, copy = arena_dup(a, s);
+    for (size_t i = 0; i < copy.n; i++)
+        if (copy.p[i] == ' ')
+            ((char *)(uintptr_t)copy.p)[i] = '+';
+    if (copy.n > 0)
+        (void)otlp_id_of_text(a, copy, bytes, &out);
+    return out.n > 0 ? out : STR_NONE;
+}
+
+struct str langtrace__span_id(struct arena *a, struct str s)
+{
+    return id_of(a, s, 8);
+}
+
+struct str langtrace__trace_id(struct arena *a, struct str s)
+{
+    return id_of(a, s, 16);
+}
+
 struct json langtrace__parsed(struct arena *a, struct str text)
 {
     struct json v = JSON_NONE;
@@ -64,18 +93,6 @@ struct str langtrace__taken(struct arena *a, struct buf *out)
     struct str s = arena_dup(a, buf_str(out));
     buf_fini(out);
     return s.p ? s : STR("");
-}
-
-/* 25 characters, as upstream's. What makes it unique is the moment of the request, in ns. */
-struct str langtrace__new_id(const struct call *c, const char *kind, size_t place)
-{
-    uint8_t digest[32];
-    struct str organization = c->caller ? c->caller->organization_id : STR_NONE;
-    struct str project = c->caller ? c->caller->project_id : STR_NONE;
-    hash_sha256(arena_printf(c->arena, "langtrace %s %.*s %.*s %lld %zu", kind, STR_ARG(organization),
-                    STR_ARG(project), (long long)c->now_ns, place),
-        digest);
-    return arena_printf(c->arena, "c%.*s", STR_ARG(hex_encode(c->arena, digest, 12)));
 }
 
 void langtrace__kv_time(struct jw *w, const char *key, int64_t ns)

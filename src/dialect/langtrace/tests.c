@@ -6,8 +6,6 @@
  */
 #include "dialect/langtrace/langtrace_priv.h"
 
-#define KIND           STR("evaluator")
-#define LIST_MAX       1000
 #define NAME_BYTES_MAX 1000
 
 struct test {
@@ -70,8 +68,8 @@ static struct str body_of(struct arena *a, const struct test *t)
 static struct str put_test(
     struct call *c, struct batch *b, int32_t project, const struct test *t, size_t place)
 {
-    struct str id = langtrace__new_id(c, "test", place);
-    struct event *e = event_new(b, PROFILE_EDIT_RECORD, project, KIND, id, TIME_NONE);
+    struct str id = records_new_id(c, LANGTRACE_TEST_KIND, place);
+    struct event *e = event_new(b, PROFILE_EDIT_RECORD, project, STR(LANGTRACE_TEST_KIND), id, TIME_NONE);
     event_set_text(e, RECORD_name, slug_of(c->arena, t->name));
     event_set_text(e, RECORD_status, t->type);
     event_set_int(e, RECORD_seq, c->now_ns + (int64_t)place);
@@ -100,9 +98,14 @@ static bool is_test(struct json body)
     return json_is_num(json_key(body, "min")) && json_is_num(json_key(body, "max"));
 }
 
-static void write_test(struct jw *w, struct call *c, const struct row *r, struct json body)
+struct str langtrace__test_name(struct arena *a, const struct row *test)
 {
-    int64_t made = row_time(r, RECORD_time_ns);
+    return json_str(json_key(records_body(a, test), "name"));
+}
+
+void langtrace__write_test(struct jw *w, const struct call *c, const struct row *r)
+{
+    struct json body = records_body(c->arena, r);
     jw_obj(w);
     jw_kv_str(w, "id", r->id);
     langtrace__kv_text(w, "name", json_str(json_key(body, "name")));
@@ -117,7 +120,7 @@ static void write_test(struct jw *w, struct call *c, const struct row *r, struct
     write_number(w, body, "min", -1);
     write_number(w, body, "max", 1);
     write_number(w, body, "step", 2);
-    langtrace__kv_time(w, "createdAt", made == TIME_NONE ? r->created_ns : made);
+    langtrace__kv_time(w, "createdAt", records_time(r));
     langtrace__kv_time(w, "updatedAt", r->updated_ns);
     jw_obj_end(w);
 }
@@ -126,13 +129,8 @@ static void write_test(struct jw *w, struct call *c, const struct row *r, struct
 
 enum status langtrace__tests_ask(struct call *c, struct err *err)
 {
-    struct ask *ask = call_find(c, RECORD);
     (void)err;
-    ask->query.order = BY_SEQ;
-    ask->query.descending = false;
-    ask->query.limit = LIST_MAX;
-    ask->query.with = WITH_PAYLOAD;
-    filter_value(c->arena, query_add(c->arena, &ask->query, ON_SCOPE, IS_IN), KIND);
+    (void)records_find(c, LANGTRACE_TEST_KIND);
     return ST_OK;
 }
 
@@ -144,9 +142,8 @@ void langtrace__tests_reply(struct call *c, struct reply *r)
     jw_arr(&w);
     for (size_t i = 0; i < c->asks[0].n; i++) {
         const struct row *row = &c->asks[0].rows[i];
-        struct json body = langtrace__parsed(c->arena, row_text(row, RECORD_body));
-        if (is_test(body))
-            write_test(&w, c, row, body);
+        if (is_test(records_body(c->arena, row)))
+            langtrace__write_test(&w, c, row);
     }
     jw_arr_end(&w);
     jw_obj_end(&w);
@@ -192,16 +189,15 @@ enum status langtrace__new_test_write(struct call *c, struct batch *b, struct er
     struct test t;
     enum status st = read_test(c, &t, err);
     if (st == ST_OK)
-        (void)call_get(c, RECORD, KIND, put_test(c, b, c->caller->project, &t, 0), WITH_PAYLOAD);
+        (void)records_get(c, LANGTRACE_TEST_KIND, put_test(c, b, c->caller->project, &t, 0));
     return st;
 }
 
 void langtrace__new_test_reply(struct call *c, struct reply *r)
 {
-    const struct row *row = ask_row(c, 0);
     struct jw w = jw_of(&r->body);
     jw_obj(&w);
     jw_key(&w, "data");
-    write_test(&w, c, row, langtrace__parsed(c->arena, row_text(row, RECORD_body)));
+    langtrace__write_test(&w, c, ask_row(c, 0));
     jw_obj_end(&w);
 }
