@@ -43,19 +43,6 @@ static size_t cores(void)
     return n > 0 ? (size_t)n : 1;
 }
 
-static enum status start_io(struct http *h, struct err *err)
-{
-    h->io = mem_array(h->n_io, sizeof *h->io);
-    for (size_t i = 0; i < h->n_io; i++)
-        h->io[i] = (struct io){ .http = h, .wake_fd = -1 };
-    for (size_t i = 0; i < h->n_io; i++) {
-        enum status st = http__io_start(&h->io[i], i, err);
-        if (st != ST_OK)
-            return st;
-    }
-    return ST_OK;
-}
-
 enum status http_new(const struct http_options *o, struct http **out, struct err *err)
 {
     struct http *h = mem_alloc(sizeof *h);
@@ -63,7 +50,7 @@ enum status http_new(const struct http_options *o, struct http **out, struct err
     h->n_io = o->http_threads > 0 ? (size_t)o->http_threads : cores();
     size_t workers = o->http_workers > 0 ? (size_t)o->http_workers : 2 * cores();
     http__workers_start(&h->workers, workers, (size_t)o->http_work_queue);
-    enum status st = start_io(h, err);
+    enum status st = http__h1_start(h, err);
     if (st == ST_OK)
         *out = h;
     else
@@ -126,8 +113,7 @@ void http_free(struct http *h)
     stop_accepting(h);
     atomic_store(&h->closing, true);
     wait_for_handlers(h);
-    for (size_t i = 0; i < h->n_io; i++)
-        http__io_stop(&h->io[i]);
+    http__h1_stop(h);
     http__workers_stop(&h->workers);
     while (h->listeners) {
         struct listener *l = h->listeners;
@@ -135,7 +121,6 @@ void http_free(struct http *h)
         http__listener_close(l);
         mem_free(l);
     }
-    mem_free(h->io);
     mem_free(h);
 }
 
