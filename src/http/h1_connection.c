@@ -53,7 +53,7 @@ static void expect_body(struct h1_request *q)
     q->has_body = chunked || q->base.declared > 0;
 }
 
-static const struct transport transport = { http__h1_pack, http__h1_deliver, http__h1_refused };
+static const struct transport transport = { http__h1_pack, http__h1_deliver, http__h1_refused, NULL };
 
 static struct h1_request *new_request(struct MHD_Connection *mhd, const char *method)
 {

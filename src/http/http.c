@@ -58,11 +58,11 @@ enum status http_new(const struct http_options *o, struct http **out, struct err
     return st;
 }
 
-enum status http_listen(
-    struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err)
+static enum status listen_for(struct http *h, struct str address, const struct http_handler *handler, bool h2,
+    uint16_t *port, struct err *err)
 {
     struct listener *l = mem_alloc(sizeof *l);
-    *l = (struct listener){ .http = h, .handler = *handler, .fd = -1, .stop_fd = -1 };
+    *l = (struct listener){ .http = h, .handler = *handler, .h2 = h2, .fd = -1, .stop_fd = -1 };
     enum status st = http__listener_open(l, address, port, err);
     if (st != ST_OK) {
         http__listener_close(l);
@@ -75,11 +75,25 @@ enum status http_listen(
     return ST_OK;
 }
 
+enum status http_listen(
+    struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err)
+{
+    return listen_for(h, address, handler, false, port, err);
+}
+
+enum status http_listen_grpc(
+    struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err)
+{
+    enum status st = http__h2_start(h, err);
+    return st == ST_OK ? listen_for(h, address, handler, true, port, err) : st;
+}
+
 static void stop_accepting(struct http *h)
 {
     atomic_store(&h->draining, true);
     for (struct listener *l = h->listeners; l; l = l->next)
         http__listener_stop_accepting(l);
+    http__h2_wake(h);
 }
 
 static void nap(void)
@@ -114,6 +128,7 @@ void http_free(struct http *h)
     atomic_store(&h->closing, true);
     wait_for_handlers(h);
     http__h1_stop(h);
+    http__h2_stop(h);
     http__workers_stop(&h->workers);
     while (h->listeners) {
         struct listener *l = h->listeners;

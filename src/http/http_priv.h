@@ -55,12 +55,14 @@ struct arrival {
     socklen_t peer_n;
 };
 
-struct io; /* h1_priv.h */
+struct io;      /* h1_priv.h */
+struct h2_loop; /* h2_loop.c */
 
 struct listener {
     struct listener *next;
     struct http *http;
     struct http_handler handler;
+    bool h2;     /* its connections speak HTTP/2 */
     int fd;      /* -1 once closed */
     int stop_fd; /* an eventfd that ends the accepting thread */
     pthread_t acceptor;
@@ -73,7 +75,10 @@ struct http {
     struct listener *listeners;
     struct io *io; /* the HTTP/1.1 side */
     size_t n_io;
-    _Atomic size_t next_io;   /* gets the next connection */
+    _Atomic size_t next_io; /* gets the next connection */
+    struct h2_loop *h2;     /* the HTTP/2 side, once there is a listener for it */
+    size_t n_h2;
+    _Atomic size_t next_h2;
     _Atomic bool draining;    /* refuse what is new */
     _Atomic bool closing;     /* hand nothing more to handlers */
     _Atomic int64_t requests; /* from the end of the headers until the reply has gone out */
@@ -90,6 +95,8 @@ struct transport {
     void (*deliver)(struct request *r);
     /* (I/O) r->refusal was just set. The body may still be coming. */
     void (*refused)(struct request *r);
+    /* Whoever owns r. Note what the error that is about to be answered says; NULL: the handler's shape is enough. */
+    void (*explain)(struct request *r, const struct err *err);
 };
 
 /* The first member of a transport's own struct, which lies in pub.arena. */
@@ -184,5 +191,11 @@ bool http__worker_push(struct workers *w, struct job job);
 MUST_CHECK enum status http__h1_start(struct http *h, struct err *err);
 void http__h1_post(struct http *h, struct arrival *a); /* any thread */
 void http__h1_stop(struct http *h);                    /* no handler may own a request any more */
+
+/* The HTTP/2 side: h2_loop.c */
+MUST_CHECK enum status http__h2_start(struct http *h, struct err *err); /* once; later calls do nothing */
+void http__h2_post(struct http *h, struct arrival *a);                  /* any thread */
+void http__h2_wake(struct http *h); /* any thread: look whether the server drains */
+void http__h2_stop(struct http *h); /* as http__h1_stop() */
 
 #endif

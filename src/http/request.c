@@ -164,6 +164,8 @@ static bool has_header(const struct http_reply *reply, struct str name)
 void http__error_reply(struct request *r, const struct err *err, struct http_reply *out)
 {
     *out = (struct http_reply){ .status = status_http(err->code) };
+    if (r->transport->explain)
+        r->transport->explain(r, err);
     r->handler->error(r->handler->ctx, &r->pub, err, out);
     size_t most = sizeof out->headers / sizeof *out->headers;
     if (out->status == 503 && out->n_headers < most && !has_header(out, STR("retry-after")))
