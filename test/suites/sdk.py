@@ -52,10 +52,11 @@ class Packages:
 def run(environment, packages, program):
     packages.need()
     p = environment.project()
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("LANGWATCH_", "LUNARY_", "LLMONITOR_"))}
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("LANGWATCH_", "LUNARY_", "LLMONITOR_", "LANGTRACE_", "OTEL_"))}
     env.update(TRACEWELL_URL=environment.server.base, LANGWATCH_API_KEY=p.langwatch_key,
                LANGWATCH_ENDPOINT=environment.server.base, LUNARY_TEST_PUBLIC_KEY=p.public,
-               LUNARY_TEST_PRIVATE_KEY=p.private, NODE_NO_WARNINGS="1")
+               LUNARY_TEST_PRIVATE_KEY=p.private, LANGTRACE_API_KEY=p.lt.key, TRACEWELL_TEST_PROJECT=p.id,
+               LANGTRACE_API_HOST=f"{environment.server.base}/api/trace", NODE_NO_WARNINGS="1")
     try:
         done = subprocess.run(["node", *node_flags(), program], cwd=packages.folder, env=env, capture_output=True, text=True,
                               timeout=120)
