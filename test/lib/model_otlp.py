@@ -231,7 +231,7 @@ def kind_of(s):
     said = a.get("langfuse.observation.type")
     if (s.scope == "langfuse-sdk" and s.resource.get("telemetry.sdk.language") == "python" and said == "span"
             and release_number(s.scope_version)[:2] <= (3, 3) and any(a.has(k) for k in OVERRIDE)):
-        return "GENERATION", said
+        return "GENERATION", None
     if said in "span generation event embedding agent tool chain retriever guardrail evaluator".split():
         return said.upper(), said
     if a.get("agenttrace.span.type") in ("generation", "span", "event"):
@@ -855,7 +855,7 @@ def observe(span, resource, scope):
     counts = seen["root"] or carries_trace_key(a)
     said_input, said_output = parsed(a.get("langfuse.trace.input")), parsed(a.get("langfuse.trace.output"))
     said_name = a.get("langfuse.trace.name")
-    own_name = a.get("agenttrace.trace.name") or s.name
+    own_name = a.get("agenttrace.trace.name") or name_of(s)
     seen["trace"] = {
         "name": said_name or (own_name if seen["root"] else None), "saidName": said_name,
         "userId": None if user is None else text(user), "sessionId": None if session is None else text(session),
@@ -866,7 +866,7 @@ def observe(span, resource, scope):
     }
     for key in [k for k in a if k.startswith(("langwatch.prompt.", "agenttrace.", "langfuse."))]:
         a.asked.add(key)
-    seen["left"] = {k: v for k, v in a.items() if k not in a.asked and not s.scope.startswith("langfuse-sdk")}
+    seen["left"] = {k: v for k, v in a.items() if k not in a.asked and v is not None and not s.scope.startswith("langfuse-sdk")}
     return seen
 
 

@@ -280,7 +280,7 @@ def squeezed(data, encoding):
 
 def post(p, request, path="/v1/traces", as_json=True, key=None, headers=None, encoding=None, signal=None):
     """An export over HTTP, with the project's key as Bearer unless headers carry another. request: OTLP JSON, or bytes."""
-    signal = signal or [s for s in SIGNALS if f"v1/{s}" in path + "v1/traces"][0]
+    signal = signal or next((s for s in SIGNALS if f"v1/{s}" in path), "traces")
     if isinstance(request, bytes):
         body = request
     elif as_json:

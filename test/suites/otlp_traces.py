@@ -137,7 +137,7 @@ def renamed(p):
 
 @tests("i-langwatch-python-empties")
 def empties(p):
-    spans = fresh([span("t", "1", "root", a={"metadata": "null", "langwatch.timestamps": "{}", "langwatch.span.type": "span"})])
+    spans = [span("t", "1", "root", a={"metadata": "null", "langwatch.timestamps": "{}", "langwatch.span.type": "span"})]
     for way in ("json", "protobuf"):
         request = otlp.traces(*fresh(spans))
         WAYS[way](p, request)
