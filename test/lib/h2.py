@@ -261,6 +261,9 @@ class Connection:
         if kind == SETTINGS and not flags & ACK:
             for at in range(0, len(payload), 6):
                 name, value = struct.unpack(">HI", payload[at:at + 6])
+                if name == 4:  # the first window of each stream; those that are open move along
+                    moved = value - self.initial()
+                    self.window = {k: v + (moved if k else 0) for k, v in self.window.items()}
                 self.peer[name] = value
             self.send(frame(SETTINGS, ACK))
         elif kind == PING:

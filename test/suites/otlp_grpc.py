@@ -124,7 +124,9 @@ def methods(p):
     with grpc(p) as c:
         for path in ("/opentelemetry.proto.collector.trace.v1.TraceService/Import", "/x.Y/Z", "/", "/v1/nothing",
                      "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export"):
-            fails(c.export(one(), p.langwatch_key, path=path), 12)
+            reply = c.export(one(), p.langwatch_key, path=path)
+            reply.what = f"gRPC {path}"
+            fails(reply, 12)
         fine(c.export(one(), p.langwatch_key))
 
 
