@@ -6,6 +6,7 @@
 #include "dialect/otlp/map_priv.h"
 
 #include "base/hash.h"
+#include "model/derive.h"
 
 /* ---- a log record as a span without a name ------------------------------------------------------------------------------ */
 
@@ -64,6 +65,7 @@ static bool map_details(struct otlp_mapper *m, const struct otlp_log *l)
     otlp__map_io(&r.x);
     otlp__map_model(&r.x);
     otlp__map_usage(&r.x);
+    otlp__map_cost(&r.x);
     otlp__map_prompt(&r.x);
     otlp__map_trace(&r.x);
     otlp__close(&r.x);
@@ -166,13 +168,12 @@ static bool add_message(struct otlp_mapper *m, const struct otlp_log *l, struct 
     otlp__close(&r.x);
     if (!message.p)
         return false;
-    struct event *e =
-        new_event(m, l, PROFILE_OTLP_LOG_MESSAGE, STR("log_message"), message_id(m, l, message));
+    struct event *e = new_event(m, l, PROFILE_OTLP_LOG_MESSAGE, STR(LOG_MESSAGE), message_id(m, l, message));
     event_set_text(e, RECORD_name, l->event_name);
     event_set_text(e, RECORD_parent_id, l->span_id);
     event_set_text(e, RECORD_trace_id, l->trace_id);
     event_set_int(e, RECORD_time_ns, l->time_ns);
-    event_set_text(e, RECORD_status, role.p ? STR("input") : STR("output"));
+    event_set_text(e, RECORD_status, role.p ? STR(MESSAGE_INPUT) : STR(MESSAGE_OUTPUT));
     event_set_json(e, RECORD_body, message);
     return true;
 }

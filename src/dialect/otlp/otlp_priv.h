@@ -78,11 +78,12 @@ bool otlp__id_of_json(struct arena *a, struct json v, size_t bytes, struct str *
 bool otlp__u64_of_json(struct json v, uint64_t *out);
 bool otlp__i64_of_json(struct json v, int64_t *out);
 
-/* ---- requests (request.c, read_json.c) ------------------------------------------------------------------------------ */
+/* ---- requests (request.c, answer.c) ------------------------------------------------------------------------------ */
 
 MUST_CHECK enum status otlp__read_json(struct reading *r, struct json body, struct err *err);
 MUST_CHECK enum status otlp__read_protobuf(struct reading *r, struct str body, struct err *err);
 /* What a protobuf body seems to be, by its first record; false: no sign of any. */
 bool otlp__guess_signal(struct str body, enum otlp_signal *out);
+int otlp__rpc_code(enum status st); /* google.rpc.Code */
 
 #endif

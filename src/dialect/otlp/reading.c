@@ -51,7 +51,7 @@ void otlp__refuse(struct reading *r, const struct err *err)
     snprintf(place, sizeof place, "%s[%zu].%s[%zu].%s[%zu]", words->resources.p, r->at_resource,
         r->scopes_name, r->at_scope, words->items.p, r->at_item);
     err_under(&placed, place);
-    snprintf(placed.text, sizeof placed.text, "%s: %.200s", placed.path, err->text);
+    snprintf(placed.text, sizeof placed.text, "%s %.200s", placed.path, err->text);
     placed.code = ST_INVALID;
     otlp_reject(r->tally, &placed);
 }
@@ -79,7 +79,7 @@ enum status otlp__set_time(struct err *err, const char *field, uint64_t sent, in
 {
     if (sent > INT64_MAX)
         return err_at(
-            err, ST_UNPROCESSABLE, field, "%llu ns lies after the year 2262", (unsigned long long)sent);
+            err, ST_UNPROCESSABLE, field, "lies after the year 2262: %llu ns", (unsigned long long)sent);
     *out = sent ? (int64_t)sent : TIME_NONE;
     return ST_OK;
 }
