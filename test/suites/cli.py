@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import tarfile
 import tempfile
 import threading
 import time
@@ -19,7 +20,6 @@ from lib.langwatch import span, text
 from lib.lunary import end, run_id, start
 from lib.server import DEFAULTS, Server, tracewell
 from lib.suite import Failure, Tests
-from lib.waiting import waits
 
 commands = Tests("cli/")
 T = 1_790_000_000_000
@@ -418,10 +418,34 @@ def newer(e):
         true(code == 1 and "version" in err, f"a folder of a newer version is refused in a sentence: {code} {err!r}")
 
 
+OLD_PROMPTS = ["Hallo {{name}}", "draft", [{"role": "user", "content": "Hi {{name}}"}],
+               [{"role": "user", "content": "Hello {{name}}", "tool_calls": []}]]
+
+
 @commands("upgrade")
 def upgrade(e):
-    waits("cli/upgrade")
-    raise Failure("there is no old data folder in test/data to upgrade from yet")
+    """data/folder-2.tar.gz: a folder of schema 2, with Lunary's templates from before there was one prompt registry."""
+    with tempfile.TemporaryDirectory(prefix="tracewell-old-") as folder:
+        with tarfile.open(os.path.join(e.test, "data", "folder-2.tar.gz")) as tar:
+            tar.extractall(folder, filter="data")
+        data = os.path.join(folder, "folder-2")
+        code, _, err = tracewell(e.binary, "check", "--data", data)
+        true(code == 1 and "start the server once" in err, f"an old folder is told so: {code} {err!r}")
+        server = Server(e.binary, data=data)
+        server.start()
+        lunary = projects.demo(Client(server.base)).lunary
+        templates = status(lunary.call("GET", "/v1/templates"), 200).json
+        equal([t["id"] for t in templates], [2, 1], "the templates, the newest first")
+        versions = [v for t in templates for v in t["versions"]]
+        equal([v["content"] for v in versions], OLD_PROMPTS, "what they say")
+        contains(versions[3], {"id": 1, "version": 1, "extra": {"model": "gpt-4", "max_tokens": 5}, "notes": "first",
+                               "testValues": {"name": "Bob"}, "publishedAt": "2026-11-25T19:01:13.849Z"}, "the first")
+        contains(lunary.latest("greet"), {"id": "2", "version": 2}, "the newest published version")
+        contains(lunary.run("old-run"), {"templateSlug": "greet", "templateVersionId": 2, "output": "out"}, "the old run")
+        made = lunary.template("new", "text")
+        equal((made["id"], made["versions"][0]["id"]), (5, 6), "ids go on behind those that were given")
+        server.stop()
+        run(e, "check", "--data", data)
 
 
 def tests(environment):
