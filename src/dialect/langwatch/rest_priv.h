@@ -80,6 +80,10 @@ void langwatch__prompt_put(struct call *c, struct batch *b, const struct prompt 
 /* What a {tag} or a tag in a body may not be; absent: it is fine. */
 struct str langwatch__tag_fault(struct arena *a, struct str name);
 
+/* ---- evaluators.c, evaluate.c ----------------------------------------------------------------------------------------- */
+
+#define LANGWATCH_EVALUATOR_KIND "evaluator" /* Lunary's evaluators are of it too */
+
 /* ---- the routes' functions ------------------------------------------------------------------------------------------ */
 
 /* clang-format off */
@@ -96,6 +100,8 @@ ASK(datasets) REPLY(datasets) ASK(dataset_new) WRITE(dataset_new) REPLY(dataset_
 ASK(dataset) REPLY(dataset) ASK(dataset_gone) WRITE(dataset_delete) REPLY(dataset_delete) ASK(records) REPLY(records) ASK(records_new)
 WRITE(records_new) REPLY(records_new) REPLY(entries) ASK(records_gone) WRITE(records_delete) REPLY(records_delete)
 ASK(record) WRITE(record) REPLY(record)
+REPLY(catalogue) ASK(evaluate) WRITE(evaluate) REPLY(evaluate) ASK(evaluators) REPLY(evaluators) ASK(evaluator) REPLY(evaluator)
+ASK(evaluator_new) WRITE(evaluator_new) ASK(evaluator_put) WRITE(evaluator_put) WRITE(evaluator_delete)
 #undef ASK
 #undef WRITE
 #undef REPLY
