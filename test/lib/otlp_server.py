@@ -1,34 +1,17 @@
-"""The shared server with its two OTLP ports open, and three ways to export: JSON and protobuf over HTTP, gRPC."""
-import socket
-
+"""Three ways to export to the shared server: JSON and protobuf over HTTP, gRPC; and projects that know its OTLP ports."""
 from lib import model_otlp, otlp
 from lib.check import equal, status
 from lib.h2 import Grpc
 from lib.http import Client
-from lib.suite import ProjectTests, Skip
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def open_ports(environment):
-    """Starts the suite's server with OTLP ports, once; p.otlp_http is a client of the one, p.grpc_address the other."""
-    if not hasattr(environment, "otlp_ports"):
-        environment.otlp_ports = free_port(), free_port()
-        environment.otlp_client = Client("http://127.0.0.1:%d" % environment.otlp_ports[0])
-    http, grpc = environment.otlp_ports
-    environment.shared(["--otlp-http", f"127.0.0.1:{http}", "--otlp-grpc", f"127.0.0.1:{grpc}"])
+from lib.suite import ProjectTests
 
 
 def ready(environment):
-    """An empty project on that server."""
-    open_ports(environment)
+    """An empty project; p.otlp_http is a client of the OTLP port."""
+    server = environment.shared()
     p = environment.project()
-    p.environment = environment
-    p.otlp_http, p.grpc_address = environment.otlp_client, ("127.0.0.1", environment.otlp_ports[1])
+    p.environment, p.grpc_address = environment, ("127.0.0.1", server.grpc_port)
+    p.otlp_http = Client(f"http://127.0.0.1:{server.otlp_port}")
     return p
 
 
@@ -39,11 +22,8 @@ class OtlpTests(ProjectTests):
 
 
 def grpc(p, timeout=30):
-    """A connection to the gRPC port; a test that needs one is skipped where the server has none."""
-    try:
-        return Grpc(p.grpc_address, timeout)
-    except ConnectionRefusedError as e:
-        raise Skip("waits for the gRPC listener") from e
+    """A connection to the gRPC port."""
+    return Grpc(p.grpc_address, timeout)
 
 
 def by_json(p, request, **more):

@@ -226,7 +226,7 @@ def many_calls(p):
     equal(p.lw.total(), 100, "traces")
 
 
-# ---- clients that misbehave: bad_otlp.py uses these too ----
+# ---- clients that misbehave: bad_exports.py uses these too ----
 
 
 def length_lies(p):

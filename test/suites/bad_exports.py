@@ -24,7 +24,7 @@ class BadOtlp(OtlpTests):
         super().add(name, judged)
 
 
-tests = BadOtlp("bad/otlp")
+tests = BadOtlp("bad/export")
 ID, S = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PLACE = ("byte", "offset")
 
