@@ -24,7 +24,7 @@ SUITES = ["flow", "replay", "accept", "bad", "isolation", "collisions", "cli", "
 def run_suite(name, results, options):
     """A suite is a module suites/NAME.py with tests(environment) giving (name, function of the environment)."""
     module = importlib.import_module(f"suites.{name}")
-    environment = Environment(os.path.abspath(options.binary), options.rounds, options.seed)
+    environment = Environment(os.path.abspath(options.binary), options.rounds, options.seed, wanted=results.wanted)
     try:
         for test, function in module.tests(environment):
             results.run(test, function, environment)

@@ -1,5 +1,5 @@
 // LangWatch 0.1: a trace with an agent, a RAG step and a model call, with user, thread, labels and own metadata.
-import { LangWatch } from "langwatch";
+import { LangWatch } from "langwatch-0.1";
 import { contains, langwatch, lunary, one } from "./helper.mjs";
 
 const client = new LangWatch({ apiKey: process.env.LANGWATCH_API_KEY, endpoint: process.env.TRACEWELL_URL });

@@ -1,5 +1,5 @@
 // LangWatch 0.1: a thrown error on one span of a trace; a wrong key is retried and never stored.
-import { LangWatch } from "langwatch";
+import { LangWatch } from "langwatch-0.1";
 import { assert, contains, langwatch } from "./helper.mjs";
 
 const client = new LangWatch({ apiKey: process.env.LANGWATCH_API_KEY, endpoint: process.env.TRACEWELL_URL });

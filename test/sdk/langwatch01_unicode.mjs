@@ -1,5 +1,5 @@
 // LangWatch 0.1: 60 KB of Unicode in and out, unchanged.
-import { LangWatch } from "langwatch";
+import { LangWatch } from "langwatch-0.1";
 import { assert, bigText, langwatch, lunary } from "./helper.mjs";
 
 const client = new LangWatch({ apiKey: process.env.LANGWATCH_API_KEY, endpoint: process.env.TRACEWELL_URL });
