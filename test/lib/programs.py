@@ -1,6 +1,7 @@
 """Programs around real SDKs: each writes, reads back and compares by itself, in a project of its own; a few run at a time."""
 import concurrent.futures
 import os
+import re
 import socket
 import subprocess
 
@@ -27,21 +28,36 @@ def clean_environment():
     }
 
 
+def programs_in(folder, suffix, helpers, comment):
+    """(test's name, file, argument). A program that says `// With: http, proto` in a comment is one test for each of these words."""
+    for file in sorted(os.listdir(folder)):
+        if not file.endswith(suffix) or file in helpers:
+            continue
+        name = file[:-len(suffix)]
+        with open(os.path.join(folder, file), encoding="utf-8") as f:
+            words = re.search(rf"^{comment} With: (.+)$", f.read(), re.M)
+        if not words:
+            yield name, file, None
+        for word in words[1].split(", ") if words else []:
+            yield f"{name}-{word}", file, word
+
+
 class Programs:
-    """All programs of a suite. `command` gives what to run for a name; `need` raises when none can run.
+    """All programs of a suite. `command` gives what to run for a file; `need` raises when none can run.
 
     The first test that asks starts all that are wanted, AT_A_TIME at once; every test then waits for its own.
     """
-    def __init__(self, environment, prefix, folder, names, command, need):
-        self.environment, self.prefix, self.folder, self.names = environment, prefix, folder, names
+    def __init__(self, environment, prefix, folder, programs, command, need):
+        self.environment, self.folder = environment, folder
+        self.programs = [(f"{prefix}/{name}", file, word) for name, file, word in programs]
         self.command, self.need = command, need
         self.grpc = f"127.0.0.1:{free_port()}"
         self.problem = None
         self.running = None
 
     def tests(self):
-        for name in self.names:
-            yield f"{self.prefix}/{name.rsplit('.', 1)[0]}", lambda e, name=name: self.result(name)
+        for name, _, _ in self.programs:
+            yield name, lambda e, name=name: self.result(name)
 
     def result(self, name):
         if self.running is None:
@@ -59,8 +75,11 @@ class Programs:
             return {}
         pool = concurrent.futures.ThreadPoolExecutor(AT_A_TIME)
         self.environment.at_close.append(lambda: pool.shutdown(cancel_futures=True))
-        wanted = [n for n in self.names if self.environment.wanted(f"{self.prefix}/{n.rsplit('.', 1)[0]}")]
-        return {name: pool.submit(self.run, name, self.variables()) for name in wanted}
+        return {
+            name: pool.submit(self.run, file, word, self.variables())
+            for name, file, word in self.programs
+            if self.environment.wanted(name)
+        }
 
     def variables(self):
         """What a program is told: where the server is, and the keys of an empty project."""
@@ -72,10 +91,11 @@ class Programs:
             "NODE_NO_WARNINGS": "1"
         }
 
-    def run(self, name, variables):
-        where = f"{os.path.relpath(self.folder, self.environment.root)}/{name}"
+    def run(self, file, word, variables):
+        where = f"{os.path.relpath(self.folder, self.environment.root)}/{file}"
+        command = [*self.command(file), *([word] if word else [])]
         try:
-            done = subprocess.run(self.command(name), cwd=self.folder, env=variables, capture_output=True, text=True,
+            done = subprocess.run(command, cwd=self.folder, env=variables, capture_output=True, text=True,
                                   timeout=SECONDS)
         except subprocess.TimeoutExpired as e:
             raise Failure(f"{where} did not end within {SECONDS} s: {(e.stderr or b'')[-300:]!r}") from e

@@ -1,9 +1,11 @@
 // What the SDK programs share: where the server is, reading back, and comparing deeply.
 import assert from "node:assert/strict";
 
-const { TRACEWELL_URL, LANGWATCH_API_KEY, LUNARY_TEST_PUBLIC_KEY, LUNARY_TEST_PRIVATE_KEY } = process.env;
+const { TRACEWELL_URL, TRACEWELL_TEST_KEY, TRACEWELL_TEST_PROJECT } = process.env;
+const { LANGWATCH_API_KEY, LUNARY_TEST_PUBLIC_KEY, LUNARY_TEST_PRIVATE_KEY } = process.env;
 
 export const url = TRACEWELL_URL;
+export const key = TRACEWELL_TEST_KEY; // the product's own; any key of the project opens any door
 export const publicKey = LUNARY_TEST_PUBLIC_KEY;
 export const privateKey = LUNARY_TEST_PRIVATE_KEY;
 export { assert };
@@ -26,6 +28,7 @@ async function read(path, options) {
 
 export const langwatch = {
   trace: (id) => read(`/api/trace/${encodeURIComponent(id)}`, { headers: { "X-Auth-Token": LANGWATCH_API_KEY } }),
+  thread: (id) => read(`/api/thread/${encodeURIComponent(id)}`, { headers: { "X-Auth-Token": LANGWATCH_API_KEY } }),
   search: (body) =>
     read("/api/traces/search", {
       method: "POST",
@@ -33,6 +36,19 @@ export const langwatch = {
       body: JSON.stringify(body),
     }),
 };
+
+// Langtrace's download: all traces of the project, newest first; attributes and events are JSON text there.
+export async function langtraceTraces() {
+  const body = JSON.stringify({ projectId: TRACEWELL_TEST_PROJECT, page: 1, pageSize: 100 });
+  const headers = { "x-api-key": key, "Content-Type": "application/json" };
+  const { traces } = await read("/api/traces", { method: "POST", headers, body });
+  for (const trace of traces.result)
+    for (const span of trace.spans) {
+      span.attributes = JSON.parse(span.attributes);
+      span.events = JSON.parse(span.events);
+    }
+  return traces.result;
+}
 
 export const lunary = {
   call: (path, method = "GET", body = undefined) =>
@@ -81,6 +97,21 @@ export const bigText = Array.from(
   (_, i) => `${i}: “Größe äöüß”, 日本語のテキスト、汉字、한국어 é 👩‍👩‍👧‍👦 🏷️ \\ " \t <script> {"json":[1,2]} \u2028 𝒳`,
 ).join("\n");
 assert.ok(Buffer.byteLength(bigText) > 60 * 1024);
+
+// The one trace of the project that matches, with its spans.
+export async function traceWhere(filters, what = JSON.stringify(filters)) {
+  const { traces, pagination } = await langwatch.search({ filters, includeSpans: true });
+  assert.equal(pagination.totalHits, 1, `traces where ${what}`);
+  return traces[0];
+}
+
+// A trace's spans as names below names, in order of start: { answer: { "chat gpt-4o": {}, get_weather: {} } }.
+export function tree(trace, parent = null) {
+  const below = trace.spans.filter((s) => (s.parent_id ?? null) === parent);
+  return Object.fromEntries(below.map((s) => [s.name, tree(trace, s.span_id)]));
+}
+
+export const spanOf = (trace, name) => one(trace.spans, (s) => s.name === name, `span ${name}`);
 
 export const one = (list, test, what) => {
   const found = list.filter(test);

@@ -8,10 +8,10 @@ import re
 import shutil
 import subprocess
 
-from lib.programs import Programs
+from lib.programs import Programs, programs_in
 from lib.suite import Failure, Skip
 
-HELPERS = {"helper.mjs", "openai_stub.mjs"}
+HELPERS = {"helper.mjs", "openai_stub.mjs", "otel.mjs"}
 
 
 def node_major():
@@ -60,5 +60,5 @@ class Packages:
 def tests(environment):
     folder = os.path.join(environment.test, "sdk")
     packages = Packages(folder)
-    names = sorted(n for n in os.listdir(folder) if n.endswith(".mjs") and n not in HELPERS)
-    return Programs(environment, "sdk", folder, names, packages.command, packages.need).tests()
+    programs = programs_in(folder, ".mjs", HELPERS, "//")
+    return Programs(environment, "sdk", folder, programs, packages.command, packages.need).tests()
