@@ -10,8 +10,9 @@
 /* Everything a trace shows of its observations. rows: all of them, ROW columns filled, any order (sorted inside).
  * scores, sessions play no part. Observation input and output stay V_REF.
  * Members of `said` that are looked at: name user_id session_id tags metadata public input output (rank 3; of LLMonitor 2, on a root),
- * release version environment (2 on a root, else 1), user_hint session_hint (the same), session_user_id (1), as_root, blocked (a guardrail
- * did not pass), skip_usage (a roll-up of other spans: its usage and cost are not summed, otlp.md 2.7). */
+ * release version environment (2 on a root, else 1), name_hint user_hint session_hint (the same), session_user_id and what many spans
+ * share, user_shared session_shared (1, on a root too), as_root, blocked (a guardrail did not pass), skip_usage (a roll-up of other
+ * spans: its usage and cost are not summed, otlp.md 2.7). */
 void derive_trace(
     struct arena *a, const struct row *rows, size_t n, const struct price_table *prices, struct derived *out);
 

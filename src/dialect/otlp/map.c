@@ -204,6 +204,16 @@ static void recognise(struct mapping *x)
     x->aggregate = str_is(x->operation, "invoke_agent") || str_is(x->operation, "agent_step");
 }
 
+/* JSON that several steps look into is parsed once. */
+static void parse_blobs(struct mapping *x)
+{
+    x->genkit_input = otlp__parse(x, otlp__get(x, ATTR_genkit_input));
+    x->genkit_output = otlp__parse(x, otlp__get(x, ATTR_genkit_output));
+    x->adk_request = otlp__parse(x, otlp__get(x, ATTR_gcp_vertex_agent_llm_request));
+    x->adk_response = otlp__parse(x, otlp__get(x, ATTR_gcp_vertex_agent_llm_response));
+    x->langwatch_metrics = otlp__unwrapped(otlp__parse(x, otlp__get(x, ATTR_langwatch_metrics)));
+}
+
 /* ---- looking things up ---------------------------------------------------------------------------------------------- */
 
 const struct any *otlp__get(const struct mapping *x, enum attribute_slot slot)
@@ -285,6 +295,14 @@ bool otlp__starts_nocase(struct str text, struct str s)
     return text.n >= s.n && str_eq_nocase(str_sub(text, 0, s.n), s);
 }
 
+bool otlp__is_one_of(struct str s, const char *const *list)
+{
+    for (; *list; list++)
+        if (str_is(s, *list))
+            return true;
+    return false;
+}
+
 const struct any *otlp__event_get(const struct otlp_event *e, const char *key, size_t *index)
 {
     for (size_t i = e->attributes.n; i > 0; i--)
@@ -309,6 +327,15 @@ struct otlp_mapper *otlp_mapper_new(struct batch *b, int32_t project, int64_t no
 void otlp_mapper_free(struct otlp_mapper *m)
 {
     arena_free(m->scratch);
+}
+
+struct str otlp_mapper_warning(const struct otlp_mapper *m)
+{
+    if (!m->dropped)
+        return STR_NONE;
+    return arena_printf(m->batch->arena,
+        "%zu metadata value%s dropped, the first in attribute %.*s: it must be a JSON object", m->dropped,
+        m->dropped == 1 ? " was" : "s were", STR_ARG(m->dropped_key));
 }
 
 /* A zero-length twin of a span that is still running; the span itself comes later. */
@@ -354,15 +381,34 @@ static void map_columns(struct mapping *x)
 {
     otlp__map_type(x);
     otlp__map_name(x);
+    otlp__map_tools(x); /* before io: documents may be the output */
     otlp__map_io(x);
     otlp__map_model(x);
     otlp__map_usage(x);
+    otlp__map_cost(x);
     otlp__map_state(x);
     otlp__map_prompt(x);
-    otlp__map_tools(x);
     otlp__map_trace(x);
     otlp__map_metadata(x);
     otlp__map_leftovers(x);
+}
+
+void otlp__open(struct mapping *x, struct otlp_mapper *m, const struct otlp_span *s)
+{
+    *x = (struct mapping){ .m = m, .arena = m->batch->arena, .scratch = m->scratch, .span = s };
+    buf_init(&x->text, 0);
+    x->input_origin = x->output_origin = (struct origin){ ORIGIN_NONE, ORIGIN_NONE, ORIGIN_NONE };
+    fill_slots(x);
+    x->resource = shared_of(x, &s->resource->attributes, &s->resource->mapped);
+    x->scope = shared_of(x, &s->scope->attributes, &s->scope->mapped);
+    recognise(x);
+    parse_blobs(x);
+}
+
+void otlp__close(struct mapping *x)
+{
+    buf_fini(&x->text);
+    arena_reset(x->scratch);
 }
 
 static enum status check_id(struct str id, const char *member, struct err *err)
@@ -375,7 +421,7 @@ static enum status check_id(struct str id, const char *member, struct err *err)
 
 enum status otlp_map_span(struct otlp_mapper *m, const struct otlp_span *s, struct err *err)
 {
-    struct mapping x = { .m = m, .arena = m->batch->arena, .scratch = m->scratch, .span = s };
+    struct mapping x;
     enum status st = check_id(s->trace_id, "traceId", err);
     if (st == ST_OK)
         st = check_id(s->span_id, "spanId", err);
@@ -383,19 +429,13 @@ enum status otlp_map_span(struct otlp_mapper *m, const struct otlp_span *s, stru
         st = check_id(s->parent_id, "parentSpanId", err);
     if (st != ST_OK)
         return st;
-    buf_init(&x.text, 0);
-    x.input_origin = x.output_origin = (struct origin){ ORIGIN_NONE, ORIGIN_NONE, ORIGIN_NONE };
-    fill_slots(&x);
-    x.resource = shared_of(&x, &s->resource->attributes, &s->resource->mapped);
-    x.scope = shared_of(&x, &s->scope->attributes, &s->scope->mapped);
+    otlp__open(&x, m, s);
     if (!is_pending_twin(&x)) {
-        recognise(&x);
         start_event(&x);
         map_columns(&x);
         otlp__map_scores(&x);
         otlp__map_tracked_events(&x);
     }
-    buf_fini(&x.text);
-    arena_reset(m->scratch);
+    otlp__close(&x);
     return ST_OK;
 }

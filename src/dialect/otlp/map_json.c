@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 /* ---- objects that are put together ---------------------------------------------------------------------------------- */
 
 struct jw otlp__begin(struct mapping *x)
@@ -80,6 +82,21 @@ struct json otlp__parse(const struct mapping *x, const struct any *v)
     return parsed;
 }
 
+struct str otlp__mlflow_text(const struct mapping *x, const struct any *v)
+{
+    struct json parsed;
+    if (v && v->kind == ANY_TEXT && json_parse(x->scratch, v->s, 0, &parsed, NULL) == ST_OK &&
+        json_is_str(parsed))
+        return arena_dup(x->arena, json_str(parsed));
+    return otlp__text(x, v);
+}
+
+struct json otlp__unwrapped(struct json v)
+{
+    struct json value = json_key(v, "value");
+    return json_is_str(json_key(v, "type")) && json_type(value) != JSON_ABSENT ? value : v;
+}
+
 void otlp__write_any(const struct mapping *x, struct jw *w, const struct any *v, bool coerce)
 {
     switch (v->kind) {
@@ -94,6 +111,28 @@ void otlp__write_any(const struct mapping *x, struct jw *w, const struct any *v,
     case ANY_INT: jw_i64(w, v->i); break;
     case ANY_DOUBLE: jw_f64(w, v->d); break;
     case ANY_JSON: jw_raw(w, v->s); break;
+    }
+}
+
+/* ---- names of members ------------------------------------------------------------------------------------------------ */
+
+struct names otlp__names(const struct mapping *x, size_t most)
+{
+    struct names s = { .places = most * 2 + 1 };
+    s.hashes = arena_array(x->scratch, s.places, sizeof *s.hashes);
+    return s;
+}
+
+bool otlp__add_name(struct names *s, struct str name)
+{
+    uint64_t h = hash64(name) | 1;
+    for (size_t at = (size_t)(h >> 8) % s->places;; at = (at + 1) % s->places) {
+        if (s->hashes[at] == h)
+            return false;
+        if (!s->hashes[at]) {
+            s->hashes[at] = h;
+            return true;
+        }
     }
 }
 

@@ -4,9 +4,9 @@
  *
  *   map.c             slots, the event, the order of the steps       map_prompt.c, map_tools.c, map_score.c   2.11, 2.12
  *   map_type.c        2.3, 2.4                                       map_trace.c      2.13, 2.15: what the span says of its trace
- *   map_io.c          2.5                                            map_metadata.c   2.14
+ *   map_io.c          2.5, map_messages.c: its GenAI rules           map_metadata.c   2.14
  *   map_model.c       2.6                                            map_leftovers.c  2.14: what is given back as sent
- *   map_usage.c       2.7, 2.8                                       map_log.c        1.8
+ *   map_usage.c       2.7, map_cost.c: 2.8                           map_log.c        1.8
  *   map_state.c       2.9, 2.10
  */
 #ifndef DIALECT_OTLP_MAP_PRIV_H
@@ -90,9 +90,11 @@ struct mapping {
     enum observation_type type;
     struct origin input_origin, output_origin;
     struct json genkit_input, genkit_output, adk_request,
-        adk_response; /* parsed where the sender is one of these; else absent */
-    struct buf text;  /* JSON that is being put together */
-    bool skip_usage;  /* a roll-up of other spans (2.7 step 8) */
+        adk_response;              /* parsed where the sender is one of these; else absent */
+    struct json langwatch_metrics; /* langwatch.metrics, without its {type, value}; else absent */
+    struct buf text;               /* JSON that is being put together */
+    bool skip_usage;               /* a roll-up of other spans (2.7 step 8) */
+    bool left_apart; /* attributes that are left are in the leftovers, not in the metadata (2.14) */
 };
 
 struct otlp_mapper {
@@ -101,6 +103,8 @@ struct otlp_mapper {
     int32_t project;
     int64_t now_ns;
     struct str session_hint;
+    size_t dropped;         /* values that should have been JSON objects (2.14) */
+    struct str dropped_key; /* of the first one */
 };
 
 /* ---- looking things up (map.c) -------------------------------------------------------------------------------------- */
@@ -143,16 +147,63 @@ struct jw otlp__begin(struct mapping *x);
 struct str otlp__end(struct mapping *x, struct jw *w);
 /* Any value as a value of the object or array open in w; `coerce`: rule 3. */
 void otlp__write_any(const struct mapping *x, struct jw *w, const struct any *v, bool coerce);
+/* An object with the name of a tool and something that describes one; a list of nothing else. */
+bool otlp__is_tool(struct json v);
+bool otlp__are_tools(struct json list);
+/* The trace's metadata as a member of the object open in w; false: there is none. */
+bool otlp__write_trace_metadata(struct mapping *x, struct jw *w, const char *key);
+/* Is it one of a list that ends with NULL? */
+bool otlp__is_one_of(struct str s, const char *const *list);
 /* Does the string begin with s, without regard to case? */
 bool otlp__starts_nocase(struct str text, struct str s);
+/* Text of a value that MLflow encoded as JSON (rule 4): "\"LLM\"" is LLM. */
+struct str otlp__mlflow_text(const struct mapping *x, const struct any *v);
+/* LangWatch's {type, value} is its value; anything else is itself. */
+struct json otlp__unwrapped(struct json v);
+
+/* Names that were written to an object already. A set of room for `most`; it lives in the scratch arena. */
+struct names {
+    uint64_t *hashes;
+    size_t places;
+};
+struct names otlp__names(const struct mapping *x, size_t most);
+bool otlp__add_name(struct names *s, struct str name); /* false: it was there */
+
+/* ---- input and output (2.5) ----------------------------------------------------------------------------------------- */
+
+/* A value that may become the input or output. origin: only when it is one whole attribute. */
+struct found {
+    struct str json; /* absent: nothing was found */
+    enum type_hint hint;
+    struct origin origin;
+};
+struct both {
+    struct found input, output;
+};
+/* One value, with payload coercion; nothing unless present. index is that of the attribute, or of an event and of its attribute. */
+struct found otlp__found_slot(const struct mapping *x, enum attribute_slot slot);
+struct found otlp__found_first(const struct mapping *x, const enum attribute_slot *list);
+struct found otlp__found_json(struct str json);
+
+/* map_messages.c: rules 6, 7, 8, 22 of 2.5, and messages with the system's instructions before them. */
+void otlp__details_event(const struct mapping *x, struct both *out);
+void otlp__message_events(const struct mapping *x, struct both *out);
+void otlp__content_events(const struct mapping *x, struct both *out);
+void otlp__semconv(const struct mapping *x, struct both *out);
+struct found otlp__with_instructions(const struct mapping *x, enum attribute_slot messages);
+
+/* A mapping before its first step, and after its last. */
+void otlp__open(struct mapping *x, struct otlp_mapper *m, const struct otlp_span *s);
+void otlp__close(struct mapping *x);
 
 /* ---- the steps ------------------------------------------------------------------------------------------------------ */
 
 void otlp__map_type(struct mapping *x);      /* type, source_type, x->type */
 void otlp__map_name(struct mapping *x);      /* name */
-void otlp__map_io(struct mapping *x);        /* input, output, x->*_origin, x->genkit_*, x->adk_* */
+void otlp__map_io(struct mapping *x);        /* input, output, x->*_origin; documents must be there */
 void otlp__map_model(struct mapping *x);     /* model, provider, params */
-void otlp__map_usage(struct mapping *x);     /* usage, cost, x->skip_usage */
+void otlp__map_usage(struct mapping *x);     /* usage, x->skip_usage */
+void otlp__map_cost(struct mapping *x);      /* cost; the usage must be there */
 void otlp__map_state(struct mapping *x);     /* first_token_ns, level, status_message */
 void otlp__map_prompt(struct mapping *x);    /* prompt */
 void otlp__map_tools(struct mapping *x);     /* tools, documents */
@@ -162,5 +213,7 @@ void otlp__map_leftovers(struct mapping *x); /* leftovers */
 /* The last: they add events of their own, so x->event is gone afterwards. */
 void otlp__map_scores(struct mapping *x);
 void otlp__map_tracked_events(struct mapping *x);
+/* gen_ai.evaluation.result, an event of the span or a log record: a score of the span; without a span id, of the trace. */
+void otlp__add_result(struct mapping *x, const struct otlp_event *e);
 
 #endif
