@@ -1,5 +1,6 @@
 // What the SDK programs share: where the server is, reading back, and comparing deeply.
 import assert from "node:assert/strict";
+import { trace } from "@opentelemetry/api";
 
 const { TRACEWELL_URL, TRACEWELL_TEST_KEY, TRACEWELL_TEST_PROJECT } = process.env;
 const { LANGWATCH_API_KEY, LUNARY_TEST_PUBLIC_KEY, LUNARY_TEST_PRIVATE_KEY } = process.env;
@@ -42,11 +43,10 @@ export async function langtraceTraces() {
   const body = JSON.stringify({ projectId: TRACEWELL_TEST_PROJECT, page: 1, pageSize: 100 });
   const headers = { "x-api-key": key, "Content-Type": "application/json" };
   const { traces } = await read("/api/traces", { method: "POST", headers, body });
-  for (const trace of traces.result)
-    for (const span of trace.spans) {
-      span.attributes = JSON.parse(span.attributes);
-      span.events = JSON.parse(span.events);
-    }
+  for (const span of traces.result.flatMap((t) => t.spans)) {
+    span.attributes = JSON.parse(span.attributes);
+    span.events = JSON.parse(span.events);
+  }
   return traces.result;
 }
 
@@ -87,6 +87,12 @@ export async function sent(monitor) {
   assert.equal(monitor.queue.length, 0, "the SDK's queue did not empty");
 }
 
+// Ends an OpenTelemetry SDK when all spans are sent: its shutdown alone does not wait for a processor that sends span by span.
+export async function finished(sdk) {
+  await trace.getTracerProvider().getDelegate().forceFlush();
+  await sdk.shutdown();
+}
+
 export async function fails(promise, text) {
   await assert.rejects(Promise.resolve(promise), (error) => error.message.includes(text));
 }
@@ -106,12 +112,12 @@ export async function traceWhere(filters, what = JSON.stringify(filters)) {
 }
 
 // A trace's spans as names below names, in order of start: { answer: { "chat gpt-4o": {}, get_weather: {} } }.
-export function tree(trace, parent = null) {
-  const below = trace.spans.filter((s) => (s.parent_id ?? null) === parent);
-  return Object.fromEntries(below.map((s) => [s.name, tree(trace, s.span_id)]));
+export function tree(got, parent = null) {
+  const below = got.spans.filter((s) => (s.parent_id ?? null) === parent);
+  return Object.fromEntries(below.map((s) => [s.name, tree(got, s.span_id)]));
 }
 
-export const spanOf = (trace, name) => one(trace.spans, (s) => s.name === name, `span ${name}`);
+export const spanOf = (got, name) => one(got.spans, (s) => s.name === name, `span ${name}`);
 
 export const one = (list, test, what) => {
   const found = list.filter(test);

@@ -22,7 +22,8 @@ const logger = provider.getLogger("gen-ai", "0.1");
 function chat(name, records) {
   const attributes = { "gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini" };
   return trace.getTracer("gen-ai").startActiveSpan(name, { attributes }, (span) => {
-    for (const record of records) logger.emit({ severityNumber: 9, ...record });
+    // Messages are put in order by their times, and this SDK stamps with whole milliseconds.
+    records.forEach((record, i) => logger.emit({ severityNumber: 9, timestamp: Date.now() + i, ...record }));
     span.end();
     return span.spanContext();
   });

@@ -26,7 +26,7 @@ const meters = new MeterProvider({ readers: [reader] });
 const meter = meters.getMeter("gen-ai");
 meter.createHistogram("gen_ai.client.token.usage").record(1000, { "gen_ai.token.type": "input" });
 meter.createCounter("calls").add(3, { "gen_ai.request.model": "gpt-4o-mini" });
-meter.createObservableGauge("größe").addCallback((result) => result.observe(1.5));
+meter.createObservableGauge("level").addCallback((result) => result.observe(1.5));
 await meters.forceFlush();
 assert.deepEqual(
   results.map((r) => r.code),
