@@ -45,16 +45,19 @@ contains(span.input.value, [
 contains(span.output.value, { message: { role: "assistant", content: "Hallo!" } });
 contains(got, { input: { value: "Grüezi 👋" }, output: { value: "Hallo!" } });
 assert.ok(got.metrics.first_token_ms >= 20 && got.metrics.first_token_ms < 5000, `${got.metrics.first_token_ms} ms`);
-contains(one(got.evaluations, (e) => e.name === "My Metric!", "the evaluation"), {
-  evaluation_id: "ev-1",
-  evaluator_id: "customeval_my_metric",
-  passed: true,
-  score: 0.85,
-  label: "gut",
-  details: "gut 👍",
-  status: "processed",
-  span_id: spanId,
-});
+contains(
+  one(got.evaluations, (e) => e.name === "My Metric!", "the evaluation"),
+  {
+    evaluation_id: "ev-1",
+    evaluator_id: "customeval_my_metric",
+    passed: true,
+    score: 0.85,
+    label: "gut",
+    details: "gut 👍",
+    status: "processed",
+    span_id: spanId,
+  },
+);
 contains(got.events, [
   { event_type: "thumbs_up_down", metrics: { vote: 1 }, event_details: { feedback: "prima" }, trace_id: traceId },
 ]);

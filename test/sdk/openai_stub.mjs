@@ -147,9 +147,7 @@ function responsesStream(response, request) {
 function embeddings(request) {
   const texts = [request.input].flat();
   const encode = (vector) =>
-    request.encoding_format === "base64"
-      ? Buffer.from(Float32Array.from(vector).buffer).toString("base64")
-      : vector;
+    request.encoding_format === "base64" ? Buffer.from(Float32Array.from(vector).buffer).toString("base64") : vector;
   const data = texts.map((_, index) => ({ object: "embedding", index, embedding: encode([index, 0.5, -1]) }));
   const tokens = texts.length * 3;
   return { object: "list", model: request.model, data, usage: { prompt_tokens: tokens, total_tokens: tokens } };

@@ -12,7 +12,8 @@ const traces = await traced(
     for (let i = 0; i < 20; i++) {
       await tracer.startActiveSpan(`trace ${i}`, async (root) => {
         contexts.push(root.spanContext());
-        for (let n = 1; n < 30; n++) tracer.startSpan(`step ${n}`, { attributes: { n, "gen_ai.request.model": "m" } }).end();
+        for (let n = 1; n < 30; n++)
+          tracer.startSpan(`step ${n}`, { attributes: { n, "gen_ai.request.model": "m" } }).end();
         root.end();
       });
       await new Promise((resolve) => setImmediate(resolve));

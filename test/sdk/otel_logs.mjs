@@ -16,7 +16,9 @@ const details = {
   "gen_ai.output.messages": [text("assistant", "Das. ✅")],
 };
 
-const provider = new LoggerProvider({ processors: [new BatchLogRecordProcessor({ exporter: await exporterOf("logs") })] });
+const provider = new LoggerProvider({
+  processors: [new BatchLogRecordProcessor({ exporter: await exporterOf("logs") })],
+});
 const logger = provider.getLogger("gen-ai", "0.1");
 
 function chat(name, records) {
@@ -29,7 +31,11 @@ function chat(name, records) {
   });
 }
 
-const byEventName = messages.map(([eventName, body]) => ({ eventName, body, attributes: { "gen_ai.system": "openai" } }));
+const byEventName = messages.map(([eventName, body]) => ({
+  eventName,
+  body,
+  attributes: { "gen_ai.system": "openai" },
+}));
 const byAttribute = messages.map(([name, body]) => ({ body, attributes: { "event.name": name } }));
 const current = [
   { eventName: "gen_ai.client.inference.operation.details", attributes: details },
@@ -73,11 +79,14 @@ contains(spanOf(got, "modern"), {
   input: { type: "chat_messages", value: [text("user", "Was?")] },
   output: { type: "chat_messages", value: [text("assistant", "Das. ✅")] },
 });
-contains(one(got.evaluations, (e) => e.name === "Relevance", "the evaluation"), {
-  score: 0.75,
-  label: "good",
-  details: "trifft zu",
-  status: "processed",
-  span_id: modern.spanId,
-});
+contains(
+  one(got.evaluations, (e) => e.name === "Relevance", "the evaluation"),
+  {
+    score: 0.75,
+    label: "good",
+    details: "trifft zu",
+    status: "processed",
+    span_id: modern.spanId,
+  },
+);
 contains(await langwatch.search({}), { pagination: { totalHits: 3 } });

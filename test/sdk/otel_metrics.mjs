@@ -5,7 +5,11 @@ import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk
 import { assert, contains, langwatch } from "./helper.mjs";
 import { exporterOf, traced } from "./otel.mjs";
 
-const usage = { "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 2, "gen_ai.request.model": "gpt-4o-mini" };
+const usage = {
+  "gen_ai.usage.input_tokens": 7,
+  "gen_ai.usage.output_tokens": 2,
+  "gen_ai.request.model": "gpt-4o-mini",
+};
 const { traceId } = await traced(() => {
   const span = trace.getTracer("gen-ai").startSpan("chat", { attributes: usage });
   span.end();
@@ -14,7 +18,10 @@ const { traceId } = await traced(() => {
 
 // What is not kept is said in a partial success, which the exporter repeats as a warning: that one alone is expected.
 const warnings = [];
-const logger = { error: (...words) => assert.fail(words.join(" ")), warn: (...words) => warnings.push(words.join(" ")) };
+const logger = {
+  error: (...words) => assert.fail(words.join(" ")),
+  warn: (...words) => warnings.push(words.join(" ")),
+};
 diag.setLogger({ ...logger, info() {}, debug() {}, verbose() {} }, { suppressOverrideMessage: true });
 
 const exporter = await exporterOf("metrics");

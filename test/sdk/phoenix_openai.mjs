@@ -62,10 +62,13 @@ contains(plain, {
   metrics: { prompt_tokens: 16, completion_tokens: 5, cache_read_input_tokens: 4 },
 });
 assert.ok(plain.metrics.cost > 0, "a known model is priced");
-contains(one(traces, (t) => t.trace_id === plain.trace_id, "its trace"), {
-  input: { value: JSON.stringify({ model: "gpt-4o", messages, temperature: 0.5, max_tokens: 50 }) },
-  metadata: { user_id: "user-42", thread_id: "session-1" },
-});
+contains(
+  one(traces, (t) => t.trace_id === plain.trace_id, "its trace"),
+  {
+    input: { value: JSON.stringify({ model: "gpt-4o", messages, temperature: 0.5, max_tokens: 50 }) },
+    metadata: { user_id: "user-42", thread_id: "session-1" },
+  },
+);
 const withTools = about("weather?");
 contains(withTools.output.value.choices[0].message, {
   tool_calls: [{ id: "call-1", function: { name: "get_weather", arguments: '{"city":"Zürich"}' } }],
@@ -84,4 +87,7 @@ const embedded = about("eins");
 contains(embedded, { type: "component", model: "text-embedding-3-small" });
 contains(about("Größe äöüß").input.value, { messages: [{ role: "user", content: bigText }] });
 assert.equal(about("Größe äöüß").output.value.choices[0].message.content, `Echo: ${bigText}`);
-contains(one(spans, (s) => s.name === "chain", "the chain"), { type: "chain", input: { type: "text", value: "x" } });
+contains(
+  one(spans, (s) => s.name === "chain", "the chain"),
+  { type: "chain", input: { type: "text", value: "x" } },
+);

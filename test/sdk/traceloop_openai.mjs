@@ -50,7 +50,11 @@ const spans = traces.flatMap((t) => t.spans);
 const about = (text) => one(spans, (s) => s.type === "llm" && JSON.stringify(s.input).includes(text), text);
 const part = (content) => [{ type: "text", content }];
 
-const first = one(spans, (s) => JSON.stringify(s.output ?? "").includes('"tool_call"'), "the call that asks for a tool");
+const first = one(
+  spans,
+  (s) => JSON.stringify(s.output ?? "").includes('"tool_call"'),
+  "the call that asks for a tool",
+);
 contains(first, {
   input: { value: [{ role: "user", parts: part("weather?") }] },
   output: {
@@ -72,13 +76,13 @@ contains(about("Größe äöüß"), {
   output: { value: [{ role: "assistant", parts: part(`Echo: ${bigText}`) }] },
 });
 // Traceloop 0.27 sends no span of what failed: all that is there are the five calls that did not.
-assert.deepEqual(
-  spans.map((s) => s.name).sort(),
-  ["acme.chat", ...Array(4).fill("chat gpt-4o-mini")],
+assert.deepEqual(spans.map((s) => s.name).sort(), ["acme.chat", ...Array(4).fill("chat gpt-4o-mini")]);
+contains(
+  one(spans, (s) => s.model === "own-model-1", "the reported call"),
+  {
+    type: "llm",
+    metrics: { prompt_tokens: 7, completion_tokens: 2 },
+    input: { value: [{ role: "user", content: "Grüezi" }] },
+    output: { value: [{ role: "assistant", content: "Hallo" }] },
+  },
 );
-contains(one(spans, (s) => s.model === "own-model-1", "the reported call"), {
-  type: "llm",
-  metrics: { prompt_tokens: 7, completion_tokens: 2 },
-  input: { value: [{ role: "user", content: "Grüezi" }] },
-  output: { value: [{ role: "assistant", content: "Hallo" }] },
-});

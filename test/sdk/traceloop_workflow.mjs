@@ -25,7 +25,11 @@ const ask = (content) =>
     ],
   });
 const tool = (city) =>
-  traceloop.withTool({ name: "get_weather", version: 2 }, async (c) => (await ask(`${c} ☀️`)).choices[0].message.content, city);
+  traceloop.withTool(
+    { name: "get_weather", version: 2 },
+    async (c) => (await ask(`${c} ☀️`)).choices[0].message.content,
+    city,
+  );
 const answer = await traceloop.withWorkflow(
   { name: "weather", associationProperties: { user_id: "user-42", session_id: "session-1", plan: "pro" } },
   async (question) => {
