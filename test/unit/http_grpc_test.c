@@ -836,7 +836,8 @@ static void floods_end_the_connection(void **state)
     grpc_close(&c);
     grpc_open(&c, server.port);
     for (int i = 0; i < 400 && !c.ended; i++) {
-        struct grpc_call *k = grpc_start(&c, &(struct grpc_ask){ .path = "/t/Hold", .body = frame(STR("x")) });
+        struct grpc_call *k =
+            grpc_start(&c, &(struct grpc_ask){ .path = "/t/Hold", .body = frame(STR("x")) });
         grpc_flush(&c);
         grpc_reset(k);
     }

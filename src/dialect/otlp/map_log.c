@@ -168,8 +168,7 @@ static bool add_message(struct otlp_mapper *m, const struct otlp_log *l, struct 
     otlp__close(&r.x);
     if (!message.p)
         return false;
-    struct event *e =
-        new_event(m, l, PROFILE_OTLP_LOG_MESSAGE, STR(LOG_MESSAGE), message_id(m, l, message));
+    struct event *e = new_event(m, l, PROFILE_OTLP_LOG_MESSAGE, STR(LOG_MESSAGE), message_id(m, l, message));
     event_set_text(e, RECORD_name, l->event_name);
     event_set_text(e, RECORD_parent_id, l->span_id);
     event_set_text(e, RECORD_trace_id, l->trace_id);
