@@ -68,6 +68,9 @@ static void fill_call(struct turn *x, int method)
     c->n_headers = x->r->n_headers;
     c->now_ns = x->r->received_ns;
     c->base_url = base_url(x);
+    c->server.version = str_of(x->api->parts.version);
+    c->server.uptime_s = (clock_mono_ns() - x->api->started_mono) / NS_PER_S;
+    c->server.ready = x->api->ready && !http_draining(x->api->parts.http);
     c->find_caller = find_caller;
     c->find_ctx = x->api;
 }
@@ -181,6 +184,13 @@ static const char *missing_key_text(const struct turn *x)
                                                  : "Invalid API key";
 }
 
+/* A team's key, or a project's own key of the form that has teams: only this product's routes make projects and keys. */
+static bool opens_team(const struct turn *x)
+{
+    const struct account_key *k = &x->credential.key;
+    return x->credential.known && k->form == ACCOUNT_LANGTRACE && !k->public_half && !k->ingest_only;
+}
+
 /* Exports of traces, logs and metrics, on any product's path. */
 static bool takes_otlp(const struct turn *x, const struct route *route)
 {
@@ -217,6 +227,8 @@ static bool authorise(struct turn *x, struct http_reply *early)
         return true;
     if (x->credential.failed)
         return refuse(x, early, ST_IO, "The accounts cannot be read right now. Please retry.");
+    if (route->access == ACCESS_TEAM)
+        return opens_team(x) || refuse(x, early, ST_UNAUTHORIZED, "This route requires a Langtrace key");
     if (x->credential.known && x->credential.key.project == 0)
         return refuse(x, early, ST_UNAUTHORIZED, "This key belongs to an organization, not to a project");
     if (!x->credential.known)

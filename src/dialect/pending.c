@@ -18,9 +18,6 @@
 static const struct route agenttrace_routes[] = {
 #include "dialect/agenttrace/routes.def"
 };
-static const struct route langtrace_routes[] = {
-#include "dialect/langtrace/routes.def"
-};
 #undef ROUTE
 
 static void error_x(const struct call *c, const struct err *err, struct reply *r)
@@ -29,15 +26,7 @@ static void error_x(const struct call *c, const struct err *err, struct reply *r
     error_shape_x(err, 0, r);
 }
 
-static void error_y(const struct call *c, const struct err *err, struct reply *r)
-{
-    (void)c;
-    error_shape_y(err, r);
-}
-
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 const struct dialect agenttrace_dialect = { "agenttrace", CORS_STAR, agenttrace_routes,
     COUNT(agenttrace_routes), error_x };
-const struct dialect langtrace_dialect = { "langtrace", CORS_NONE, langtrace_routes, COUNT(langtrace_routes),
-    error_y };

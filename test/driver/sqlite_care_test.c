@@ -248,6 +248,70 @@ static void older_version_is_brought_up(void **state)
     must(h, store_check(h->dir, hear, h, &h->err));
 }
 
+static void put_record(
+    struct home *h, int32_t project, const char *kind, const char *id, int64_t seq, const char *body)
+{
+    int64_t pointer = 0;
+    struct row r = { .entity = RECORD,
+        .project = project,
+        .scope = str_of(kind),
+        .id = str_of(id),
+        .created_ns = 1,
+        .updated_ns = 1 };
+    r.cols[RECORD_seq] = value_int(seq);
+    if (body) {
+        must(h, h->d->ops->payload_add(h->d, str_of(body), &pointer, &h->err));
+        r.cols[RECORD_body] = (struct value){ .kind = V_REF, .piece = RECORD_body, .i = pointer };
+    }
+    must(h, h->d->ops->put_row(h->d, &r, NULL, &h->err));
+}
+
+/* -1: no such record. */
+static int64_t seq_of(struct home *h, struct reader *rd, int32_t project, const char *kind, const char *id)
+{
+    struct arena *a = arena_new();
+    struct row *r;
+    must(h, h->d->ops->get_row(h->d, rd, a, project, RECORD, str_of(kind), str_of(id), &r, &h->err));
+    int64_t seq = r ? row_int(r, RECORD_seq, 0) : -1;
+    arena_free(a);
+    return seq;
+}
+
+/* Version 3: templates are prompts, with one counter for both kinds of number; other projects and kinds are as they were. */
+static void templates_become_prompts(void **state)
+{
+    static const int last[] = { 9, 3, 2 };
+    struct home *h = *state;
+    struct reader *rd;
+    must(h, h->d->ops->begin(h->d, &h->err));
+    put_record(h, 1, "template", "1", 1, NULL);
+    put_record(h, 1, "template_version", "1", 7, "{\"content\":\"c\"}");
+    put_record(h, 1, "counter", "template", 4, NULL);
+    put_record(h, 1, "counter", "template_version", 9, NULL);
+    put_record(h, 2, "counter", "template", 3, NULL);
+    put_record(h, 2, "counter", "template_version", 3, NULL);
+    put_record(h, 3, "counter", "template", 2, NULL);
+    put_record(h, 3, "dataset", "template", 8, NULL);
+    must(h, h->d->ops->commit(h->d, &h->err));
+    close_home(h);
+    run_sql(h, "PRAGMA user_version = 2");
+    open_home(h, h->dir);
+    must(h, h->d->ops->reader_take(h->d, &rd, &h->err));
+    assert_int_equal(seq_of(h, rd, 1, "prompt", "1"), 1);
+    assert_int_equal(seq_of(h, rd, 1, "prompt_version", "1"), 7);
+    assert_int_equal(seq_of(h, rd, 1, "template", "1"), -1);
+    assert_int_equal(seq_of(h, rd, 1, "template_version", "1"), -1);
+    for (int project = 1; project <= 3; project++) {
+        assert_int_equal(seq_of(h, rd, project, "counter", "prompt"), last[project - 1]);
+        assert_int_equal(seq_of(h, rd, project, "counter", "template"), -1);
+        assert_int_equal(seq_of(h, rd, project, "counter", "template_version"), -1);
+    }
+    assert_int_equal(seq_of(h, rd, 3, "dataset", "template"), 8);
+    h->d->ops->reader_drop(h->d, rd);
+    close_home(h);
+    must(h, store_check(h->dir, hear, h, &h->err));
+}
+
 /* ---- backup and restore --------------------------------------------------------------------------------------------- */
 
 static void *keep_writing(void *arg)
@@ -334,6 +398,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lost_rows_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(newer_version_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(older_version_is_brought_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(templates_become_prompts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(backup_beside_a_writer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(restore_into_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(restore_checks_first, set_up, tear_down),

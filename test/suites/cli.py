@@ -4,8 +4,10 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
+import tarfile
 import tempfile
 import threading
 import time
@@ -18,7 +20,6 @@ from lib.langwatch import span, text
 from lib.lunary import end, run_id, start
 from lib.server import DEFAULTS, Server, tracewell
 from lib.suite import Failure, Tests
-from lib.waiting import waits
 
 commands = Tests("cli/")
 T = 1_790_000_000_000
@@ -210,6 +211,35 @@ def taken_port(e):
     true(code == 1 and port in err, f"a taken port is named: {code} {err!r}")
 
 
+@commands("otlp-ports")
+def otlp_ports(e):
+    """The plain one is the whole API once more, the other speaks HTTP/2. One that was asked for and is taken is an error."""
+    with e.fresh_server() as server:
+        true(server.otlp_port and server.grpc_port, f"ports: {server.otlp_port}, {server.grpc_port}")
+        status(Client(f"http://127.0.0.1:{server.otlp_port}").get("/readyz"), 200)
+        with socket.create_connection(("127.0.0.1", server.grpc_port), 10) as s:
+            s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+            true(s.recv(9)[3] == 4, "an HTTP/2 server answers with its settings")
+        with socket.create_connection(("127.0.0.1", server.grpc_port), 10) as s:
+            s.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: t\r\n\r\n")
+            true(b"--otlp-http" in s.recv(4096), "who speaks HTTP/1.1 there is told where to go")
+        for option, port in (("--otlp-http", server.otlp_port), ("--otlp-grpc", server.grpc_port)):
+            data = os.path.join(e.folder, "taken-otlp")
+            code, _, err = tracewell(e.binary, "serve", "--data", data, *DEFAULTS, option, f"127.0.0.1:{port}", timeout=20)
+            true(code == 1 and str(port) in err, f"{option} on a taken port: {code} {err!r}")
+        server.stop()
+    with e.fresh_server(options=("--otlp-http", "off", "--otlp-grpc", "off")) as server:
+        true(server.otlp_port is None and server.grpc_port is None, "off is off")
+        server.stop()
+    usual = ("--listen", "127.0.0.1:0")
+    with e.fresh_server(ports=usual) as first, e.fresh_server(ports=usual) as second:
+        true(second.otlp_port is None and second.grpc_port is None, "the usual ports can be taken once")
+        for option in ("--otlp-http", "--otlp-grpc"):
+            true(f"{option} stays closed" in second.log(), f"the second says so: {second.log()!r}")
+        second.stop()
+        first.stop()
+
+
 class Load:
     """Posts traces and runs from threads until stopped; remembers what was acknowledged."""
     def __init__(self, base, project_of):
@@ -388,10 +418,34 @@ def newer(e):
         true(code == 1 and "version" in err, f"a folder of a newer version is refused in a sentence: {code} {err!r}")
 
 
+OLD_PROMPTS = ["Hallo {{name}}", "draft", [{"role": "user", "content": "Hi {{name}}"}],
+               [{"role": "user", "content": "Hello {{name}}", "tool_calls": []}]]
+
+
 @commands("upgrade")
 def upgrade(e):
-    waits("cli/upgrade")
-    raise Failure("there is no old data folder in test/data to upgrade from yet")
+    """data/folder-2.tar.gz: a folder of schema 2, with Lunary's templates from before there was one prompt registry."""
+    with tempfile.TemporaryDirectory(prefix="tracewell-old-") as folder:
+        with tarfile.open(os.path.join(e.test, "data", "folder-2.tar.gz")) as tar:
+            tar.extractall(folder, filter="data")
+        data = os.path.join(folder, "folder-2")
+        code, _, err = tracewell(e.binary, "check", "--data", data)
+        true(code == 1 and "start the server once" in err, f"an old folder is told so: {code} {err!r}")
+        server = Server(e.binary, data=data)
+        server.start()
+        lunary = projects.demo(Client(server.base)).lunary
+        templates = status(lunary.call("GET", "/v1/templates"), 200).json
+        equal([t["id"] for t in templates], [2, 1], "the templates, the newest first")
+        versions = [v for t in templates for v in t["versions"]]
+        equal([v["content"] for v in versions], OLD_PROMPTS, "what they say")
+        contains(versions[3], {"id": 1, "version": 1, "extra": {"model": "gpt-4", "max_tokens": 5}, "notes": "first",
+                               "testValues": {"name": "Bob"}, "publishedAt": "2026-11-25T19:01:13.849Z"}, "the first")
+        contains(lunary.latest("greet"), {"id": "2", "version": 2}, "the newest published version")
+        contains(lunary.run("old-run"), {"templateSlug": "greet", "templateVersionId": 2, "output": "out"}, "the old run")
+        made = lunary.template("new", "text")
+        equal((made["id"], made["versions"][0]["id"]), (5, 6), "ids go on behind those that were given")
+        server.stop()
+        run(e, "check", "--data", data)
 
 
 def tests(environment):

@@ -5,7 +5,7 @@
  * refuses leaves the finished body in call->state, where error() finds it; what api refuses before a route runs is answered by the
  * family of the path.
  */
-#include "dialect/langwatch/langwatch_priv.h"
+#include "dialect/langwatch/rest_priv.h"
 
 #include <assert.h>
 #include <string.h>

@@ -96,6 +96,9 @@ struct langwatch_state {
     size_t trace_ask; /* place of the question that answers with the trace */
     size_t *errors_ask,
         *contexts_ask; /* per trace of the page: 1 + place of the question for its failing / last rag span */
+    /* section 9 */
+    struct str made; /* id of what was made or changed */
+    void *more;      /* the route's own */
 };
 struct langwatch_state *langwatch__state(struct call *c);
 

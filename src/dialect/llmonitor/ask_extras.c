@@ -3,6 +3,7 @@
  * the whole page, and a sorted view of each answer, so that a page of any length is written in one pass.
  */
 #include "dialect/llmonitor/llmonitor_priv.h"
+#include "dialect/prompts.h"
 
 #include <stdlib.h>
 
@@ -127,7 +128,7 @@ static void ask_users(struct call *c, const struct row *rows, size_t n, struct l
 
 static void ask_of_runs(struct call *c, const struct row *rows, size_t n, struct llmonitor_extras *x)
 {
-    struct wanted q = wanted_of(c, RECORD, ON_ID, 0, "template_version");
+    struct wanted q = wanted_of(c, RECORD, ON_ID, 0, PROMPTS_VERSION_KIND);
     for (size_t i = 0; i < n; i++)
         want(&q, llmonitor__version_of(c, &rows[i]));
     x->versions.ask = close_wanted(&q);

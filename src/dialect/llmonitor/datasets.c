@@ -17,7 +17,7 @@ static const char *const variation_members[] = { "variables", "idealOutput", "co
 enum status llmonitor__datasets_ask(struct call *c, struct err *err)
 {
     (void)err;
-    (void)llmonitor__find_records(c, "dataset");
+    (void)records_find(c, "dataset");
     return ST_OK;
 }
 
@@ -36,8 +36,8 @@ void llmonitor__datasets_reply(struct call *c, struct reply *r)
 
 static void ask_parts(struct call *c, struct str dataset)
 {
-    (void)llmonitor__find_parts(c, "dataset_prompt", dataset);
-    struct ask *variations = llmonitor__find_records(c, "dataset_variation");
+    (void)records_find_parts(c, "dataset_prompt", dataset);
+    struct ask *variations = records_find(c, "dataset_variation");
     (void)llmonitor__filter_in(c->arena, &variations->query, RECORD_name, dataset);
 }
 
@@ -55,8 +55,8 @@ enum status llmonitor__dataset_ask(struct call *c, struct err *err)
         ask_parts(c, dataset->id);
         return ST_OK;
     }
-    (void)llmonitor__get_record(c, "dataset", c->params[0]);
-    struct ask *slug = llmonitor__find_records(c, "dataset");
+    (void)records_get(c, "dataset", c->params[0]);
+    struct ask *slug = records_find(c, "dataset");
     slug->query.limit = 1;
     slug->query.descending = true;
     (void)llmonitor__filter_in(c->arena, &slug->query, RECORD_name, c->params[0]);
@@ -87,7 +87,7 @@ void llmonitor__dataset_reply(struct call *c, struct reply *r)
 static void put_part(struct call *c, struct batch *b, const char *kind, struct str id, struct str parent,
     size_t place, struct str body)
 {
-    struct event *e = llmonitor__put_record(c, b, kind, id);
+    struct event *e = records_put(c, b, kind, id);
     event_set_text(e, RECORD_parent_id, parent);
     event_set_int(e, RECORD_seq, c->now_ns + (int64_t)place);
     event_set_int(e, RECORD_time_ns, c->now_ns);
@@ -169,7 +169,7 @@ enum status llmonitor__new_dataset_write(struct call *c, struct batch *b, struct
     if (st != ST_OK)
         return st;
     struct str id = llmonitor__new_id(c, "dataset", 0);
-    struct event *e = llmonitor__put_record(c, b, "dataset", id);
+    struct event *e = records_put(c, b, "dataset", id);
     event_set_text(e, RECORD_name, slug);
     event_set_text(e, RECORD_status, chat ? STR("chat") : STR("text"));
     event_set_int(e, RECORD_seq, c->now_ns);
@@ -180,7 +180,7 @@ enum status llmonitor__new_dataset_write(struct call *c, struct batch *b, struct
         if (with_variation)
             (void)put_variation(c, b, id, first, STR("{\"variables\":{},\"idealOutput\":\"\"}"));
     }
-    (void)llmonitor__get_record(c, "dataset", id);
+    (void)records_get(c, "dataset", id);
     ask_parts(c, id);
     return ST_OK;
 }
@@ -205,8 +205,8 @@ enum status llmonitor__dataset_write(struct call *c, struct batch *b, struct err
         st = llmonitor__text_member(body, "slug", true, &slug, err);
     if (st != ST_OK)
         return st;
-    event_set_text(llmonitor__put_record(c, b, "dataset", id), RECORD_name, slug);
-    (void)llmonitor__get_record(c, "dataset", id);
+    event_set_text(records_put(c, b, "dataset", id), RECORD_name, slug);
+    (void)records_get(c, "dataset", id);
     ask_parts(c, id);
     return ST_OK;
 }
@@ -239,7 +239,7 @@ static enum status ask_dataset_of(struct call *c, struct err *err)
         st = llmonitor__text_member(body, "datasetId", true, &id, err);
     if (st != ST_OK)
         return st;
-    (void)llmonitor__get_record(c, "dataset", id);
+    (void)records_get(c, "dataset", id);
     c->again = true;
     return ST_OK;
 }
@@ -284,7 +284,7 @@ enum status llmonitor__new_prompt_write(struct call *c, struct batch *b, struct 
     struct str id = put_prompt(c, b, dataset->id, 0, text);
     if (with_variation)
         (void)put_variation(c, b, dataset->id, id, variation_body(c, json_key(body, "idealOutput")));
-    (void)llmonitor__get_record(c, "dataset_prompt", id);
+    (void)records_get(c, "dataset_prompt", id);
     return ST_OK;
 }
 
@@ -300,8 +300,8 @@ enum status llmonitor__prompt_ask(struct call *c, struct err *err)
 {
     if (c->round > 0)
         return ask_row(c, 0) ? ST_OK : err_set(err, ST_NOT_FOUND, "Prompt not found");
-    (void)llmonitor__get_record(c, "dataset_prompt", c->params[0]);
-    (void)llmonitor__find_parts(c, "dataset_variation", c->params[0]);
+    (void)records_get(c, "dataset_prompt", c->params[0]);
+    (void)records_find_parts(c, "dataset_variation", c->params[0]);
     c->again = true;
     return llmonitor__body_first(c, err);
 }
@@ -310,7 +310,7 @@ enum status llmonitor__prompt_edit_ask(struct call *c, struct err *err)
 {
     enum status st = llmonitor__prompt_ask(c, err);
     if (st == ST_OK && c->round == 1)
-        (void)llmonitor__get_record(c, "dataset", row_text(ask_row(c, 0), RECORD_parent_id));
+        (void)records_get(c, "dataset", row_text(ask_row(c, 0), RECORD_parent_id));
     return st;
 }
 
@@ -324,9 +324,9 @@ enum status llmonitor__prompt_write(struct call *c, struct batch *b, struct err 
             dataset && str_is(row_text(dataset, RECORD_status), "chat"), json_key(body, "messages"), err);
     if (st != ST_OK)
         return st;
-    event_set_json(llmonitor__put_record(c, b, "dataset_prompt", prompt->id), RECORD_body,
+    event_set_json(records_put(c, b, "dataset_prompt", prompt->id), RECORD_body,
         llmonitor__patched_body(c, prompt, body, prompt_members));
-    (void)llmonitor__get_record(c, "dataset_prompt", prompt->id);
+    (void)records_get(c, "dataset_prompt", prompt->id);
     return ST_OK;
 }
 
@@ -391,7 +391,7 @@ enum status llmonitor__attach_write(struct call *c, struct batch *b, struct err 
         const struct row *run = ask_row(c, i);
         struct str messages = run ? messages_of(c, run, chat) : STR_NONE;
         if (messages.p)
-            (void)llmonitor__get_record(c, "dataset_prompt", put_prompt(c, b, dataset->id, i, messages));
+            (void)records_get(c, "dataset_prompt", put_prompt(c, b, dataset->id, i, messages));
     }
     c->state = first;
     return ST_OK;
@@ -421,7 +421,7 @@ enum status llmonitor__new_variation_ask(struct call *c, struct err *err)
         st = llmonitor__text_member(body, "promptId", true, &id, err);
     if (st != ST_OK)
         return st;
-    (void)llmonitor__get_record(c, "dataset_prompt", id);
+    (void)records_get(c, "dataset_prompt", id);
     c->again = true;
     return ST_OK;
 }
@@ -448,7 +448,7 @@ enum status llmonitor__new_variation_write(struct call *c, struct batch *b, stru
         return st;
     struct str text = llmonitor__patched_body(c, NULL, body, variation_members);
     struct str id = put_variation(c, b, row_text(prompt, RECORD_parent_id), prompt->id, text);
-    (void)llmonitor__get_record(c, "dataset_variation", id);
+    (void)records_get(c, "dataset_variation", id);
     return ST_OK;
 }
 
@@ -464,9 +464,9 @@ enum status llmonitor__variation_write(struct call *c, struct batch *b, struct e
     enum status st = read_variation(c, &body, err);
     if (st != ST_OK)
         return st;
-    event_set_json(llmonitor__put_record(c, b, "dataset_variation", old->id), RECORD_body,
+    event_set_json(records_put(c, b, "dataset_variation", old->id), RECORD_body,
         llmonitor__patched_body(c, old, body, variation_members));
-    (void)llmonitor__get_record(c, "dataset_variation", old->id);
+    (void)records_get(c, "dataset_variation", old->id);
     return ST_OK;
 }
 

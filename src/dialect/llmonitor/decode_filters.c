@@ -7,6 +7,7 @@
  * belongs to that last one. Ids that nobody knows are ignored: `limit`, `page` and their like stand among the filters.
  */
 #include "dialect/llmonitor/llmonitor_priv.h"
+#include "dialect/prompts.h"
 
 #include <string.h>
 
@@ -417,7 +418,7 @@ static void ask_versions(struct call *c, struct llmonitor_filters *f, struct str
     struct ask *ask = call_find(c, RECORD);
     f->versions_ask = c->n_asks - 1;
     ask->query.limit = LLMONITOR_LOOKUP_MAX;
-    filter_value(c->arena, query_add(c->arena, &ask->query, ON_SCOPE, IS_IN), STR("template_version"));
+    filter_value(c->arena, query_add(c->arena, &ask->query, ON_SCOPE, IS_IN), STR(PROMPTS_VERSION_KIND));
     struct filter *parents = query_add(c->arena, &ask->query, ON_COLUMN, IS_IN);
     struct str id;
     parents->column = RECORD_parent_id;

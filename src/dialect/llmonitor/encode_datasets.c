@@ -17,14 +17,14 @@ static void write_raw(struct jw *w, struct json body, const char *name, const ch
 
 void llmonitor__write_variation(struct jw *w, struct call *c, const struct row *r)
 {
-    struct json body = llmonitor__record_body(c, r);
+    struct json body = records_body(c->arena, r);
     jw_obj(w);
     jw_kv_str(w, "id", r->id);
     jw_kv_str(w, "promptId", row_text(r, RECORD_parent_id));
     write_raw(w, body, "variables", "{}");
     write_raw(w, body, "context", "null");
     write_raw(w, body, "idealOutput", "null");
-    llmonitor__write_time(w, "createdAt", llmonitor__record_time(r));
+    llmonitor__write_time(w, "createdAt", records_time(r));
     jw_obj_end(w);
 }
 
@@ -33,8 +33,8 @@ void llmonitor__write_prompt(struct jw *w, struct call *c, const struct row *r, 
     jw_obj(w);
     jw_kv_str(w, "id", r->id);
     jw_kv_str(w, "datasetId", row_text(r, RECORD_parent_id));
-    write_raw(w, llmonitor__record_body(c, r), "messages", "null");
-    llmonitor__write_time(w, "createdAt", llmonitor__record_time(r));
+    write_raw(w, records_body(c->arena, r), "messages", "null");
+    llmonitor__write_time(w, "createdAt", records_time(r));
     if (variations) {
         jw_key(w, "variations");
         jw_arr(w);
@@ -49,7 +49,7 @@ void llmonitor__write_prompt(struct jw *w, struct call *c, const struct row *r, 
 void llmonitor__write_dataset_members(struct jw *w, struct call *c, const struct row *r)
 {
     jw_kv_str(w, "id", r->id);
-    llmonitor__write_time(w, "createdAt", llmonitor__record_time(r));
+    llmonitor__write_time(w, "createdAt", records_time(r));
     llmonitor__write_time(w, "updatedAt", r->updated_ns);
     jw_kv_str(w, "projectId", c->caller->project_id);
     jw_kv_null(w, "ownerId");
@@ -154,8 +154,8 @@ static void write_input(struct jw *w, struct json messages, const struct json *v
 
 static void write_item(struct jw *w, struct call *c, const struct row *prompt, const struct row *variation)
 {
-    struct json messages = json_key(llmonitor__record_body(c, prompt), "messages");
-    struct json body = variation ? llmonitor__record_body(c, variation) : JSON_NONE,
+    struct json messages = json_key(records_body(c->arena, prompt), "messages");
+    struct json body = variation ? records_body(c->arena, variation) : JSON_NONE,
                 variables = json_key(body, "variables");
     jw_obj(w);
     jw_key(w, "input");

@@ -2,6 +2,7 @@
  * Lists of runs and threads, counts and sums of them, and the pickers' lists of values (section 9).
  */
 #include "dialect/llmonitor/llmonitor_priv.h"
+#include "dialect/prompts.h"
 
 #include <stdlib.h>
 
@@ -352,7 +353,7 @@ enum status llmonitor__pick_templates_ask(struct call *c, struct err *err)
     ask->query.limit = LLMONITOR_PAGE_MAX;
     ask->query.order = BY_NAME;
     ask->query.descending = false;
-    filter_value(c->arena, query_add(c->arena, &ask->query, ON_SCOPE, IS_IN), STR("template"));
+    filter_value(c->arena, query_add(c->arena, &ask->query, ON_SCOPE, IS_IN), STR(PROMPTS_KIND));
     return ST_OK;
 }
 

@@ -36,8 +36,8 @@ static void write_checklist(struct jw *w, struct call *c, const struct row *r)
     jw_kv_str(w, "id", r->id);
     jw_kv_str(w, "slug", row_text(r, RECORD_name));
     jw_kv_str(w, "type", row_text(r, RECORD_status));
-    write_member(w, llmonitor__record_body(c, r), "data", "null");
-    llmonitor__write_time(w, "createdAt", llmonitor__record_time(r));
+    write_member(w, records_body(c->arena, r), "data", "null");
+    llmonitor__write_time(w, "createdAt", records_time(r));
     llmonitor__write_time(w, "updatedAt", r->updated_ns);
     jw_kv_null(w, "ownerId");
     jw_kv_str(w, "projectId", c->caller->project_id);
@@ -47,7 +47,7 @@ static void write_checklist(struct jw *w, struct call *c, const struct row *r)
 enum status llmonitor__checklists_ask(struct call *c, struct err *err)
 {
     struct str type = call_query(c, "type");
-    struct ask *ask = llmonitor__find_records(c, "checklist");
+    struct ask *ask = records_find(c, "checklist");
     (void)err;
     ask->query.order = BY_UPDATED;
     ask->query.descending = true;
@@ -89,10 +89,10 @@ enum status llmonitor__new_checklist_write(struct call *c, struct batch *b, stru
     if (st != ST_OK)
         return st;
     struct str id = llmonitor__new_id(c, "checklist", 0);
-    struct event *e = llmonitor__put_record(c, b, "checklist", id);
+    struct event *e = records_put(c, b, "checklist", id);
     state_new(c, e, slug, type);
     event_set_json(e, RECORD_body, llmonitor__patched_body(c, NULL, body, checklist_members));
-    (void)llmonitor__get_record(c, "checklist", id);
+    (void)records_get(c, "checklist", id);
     return ST_OK;
 }
 
@@ -106,10 +106,10 @@ enum status llmonitor__checklist_write(struct call *c, struct batch *b, struct e
         st = llmonitor__text_member(body, "slug", false, &slug, err);
     if (st != ST_OK)
         return st;
-    struct event *e = llmonitor__put_record(c, b, "checklist", old->id);
+    struct event *e = records_put(c, b, "checklist", old->id);
     event_set_text(e, RECORD_name, slug);
     event_set_json(e, RECORD_body, llmonitor__patched_body(c, old, body, checklist_members));
-    (void)llmonitor__get_record(c, "checklist", old->id);
+    (void)records_get(c, "checklist", old->id);
     return ST_OK;
 }
 
@@ -161,11 +161,11 @@ static bool is_builtin_type(struct str type)
 /* `r` may be NULL for a built-in that nobody changed. */
 static void write_evaluator(struct jw *w, struct call *c, const struct row *r, const struct builtin *b)
 {
-    struct json body = r ? llmonitor__record_body(c, r) : JSON_NONE;
+    struct json body = r ? records_body(c->arena, r) : JSON_NONE;
     struct json name = json_key(body, "name");
     jw_obj(w);
     jw_kv_str(w, "id", r ? r->id : builtin_id(c, b));
-    llmonitor__write_time(w, "createdAt", r ? llmonitor__record_time(r) : TIME_NONE);
+    llmonitor__write_time(w, "createdAt", r ? records_time(r) : TIME_NONE);
     llmonitor__write_time(w, "updatedAt", r ? r->updated_ns : TIME_NONE);
     jw_kv_str(w, "projectId", c->caller->project_id);
     jw_kv_null(w, "ownerId");
@@ -183,7 +183,7 @@ static void write_evaluator(struct jw *w, struct call *c, const struct row *r, c
 enum status llmonitor__evaluators_ask(struct call *c, struct err *err)
 {
     (void)err;
-    (void)llmonitor__find_records(c, "evaluator");
+    (void)records_find(c, "evaluator");
     return ST_OK;
 }
 
@@ -211,7 +211,7 @@ void llmonitor__evaluators_reply(struct call *c, struct reply *r)
 enum status llmonitor__evaluator_ask(struct call *c, struct err *err)
 {
     if (builtin_of_id(c, c->params[0])) {
-        (void)llmonitor__get_record(c, "evaluator", c->params[0]);
+        (void)records_get(c, "evaluator", c->params[0]);
         return llmonitor__body_first(c, err);
     }
     return llmonitor__need_record(c, "evaluator", "Evaluator not found", err);
@@ -260,10 +260,10 @@ enum status llmonitor__new_evaluator_write(struct call *c, struct batch *b, stru
     if (st != ST_OK)
         return st;
     struct str id = llmonitor__new_id(c, "evaluator", 0);
-    struct event *e = llmonitor__put_record(c, b, "evaluator", id);
+    struct event *e = records_put(c, b, "evaluator", id);
     state_new(c, e, slug, type);
     event_set_json(e, RECORD_body, llmonitor__patched_body(c, NULL, body, evaluator_members));
-    (void)llmonitor__get_record(c, "evaluator", id);
+    (void)records_get(c, "evaluator", id);
     return ST_OK;
 }
 
@@ -280,14 +280,14 @@ enum status llmonitor__evaluator_write(struct call *c, struct batch *b, struct e
         st = err_set(err, ST_INVALID, "Custom evaluators must use non-builtin types.");
     if (st != ST_OK)
         return st;
-    struct event *e = llmonitor__put_record(c, b, "evaluator", c->params[0]);
+    struct event *e = records_put(c, b, "evaluator", c->params[0]);
     if (builtin && !old)
         state_new(c, e, str_of(builtin->slug), str_of(builtin->type));
     else if (!builtin)
         event_set_text(e, RECORD_status, type);
     event_set_json(
         e, RECORD_body, llmonitor__patched_body(c, old, body, builtin ? builtin_members : evaluator_members));
-    (void)llmonitor__get_record(c, "evaluator", c->params[0]);
+    (void)records_get(c, "evaluator", c->params[0]);
     return ST_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include "dialect/dialect.h"
 #include "dialect/fields.h"
+#include "dialect/records.h"
 
 /* ---- ids.c: ids as Lunary makes them (section 3.4) ------------------------------------------------------------------ */
 
@@ -215,20 +216,8 @@ void llmonitor__read_order(const struct call *c, struct query *q);
 MUST_CHECK enum status llmonitor__body(struct call *c, struct json *out, struct err *err);
 void llmonitor__empty_reply(struct call *c, struct reply *r);
 
-/* ---- records.c: what people edit: templates, datasets, checklists, evaluators ------------------------------------------- */
+/* ---- records.c: what people edit: templates, datasets, checklists, evaluators (dialect/records.h) ------------------------ */
 
-#define LLMONITOR_RECORDS_MAX 10000
-
-/* Records of a kind, in the order they were made; more filters may follow. */
-struct ask *llmonitor__find_records(struct call *c, const char *kind);
-/* The same, those that belong to a record. */
-struct ask *llmonitor__find_parts(struct call *c, const char *kind, struct str parent_id);
-struct ask *llmonitor__get_record(struct call *c, const char *kind, struct str id);
-struct event *llmonitor__put_record(struct call *c, struct batch *b, const char *kind, struct str id);
-/* Body of a record, parsed. */
-struct json llmonitor__record_body(struct call *c, const struct row *r);
-/* createdAt: as stated, else receipt. */
-int64_t llmonitor__record_time(const struct row *r);
 /* A new body: that of `old`, with the members named in `names` (ended by NULL) taken from `patch` where it has them. */
 struct str llmonitor__patched_body(
     struct call *c, const struct row *old, struct json patch, const char *const *names);

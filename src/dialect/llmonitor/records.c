@@ -1,47 +1,7 @@
 /*
- * Records: what people make and edit in Lunary beside runs. A record is a row of kind "template", "dataset", ... with a name (its slug),
- * a parent, a place and a JSON body. Edits come one at a time, so a body is read, changed and written whole.
+ * Records as this dialect edits them: bodies that are patched, typed members, and a row that must be there.
  */
 #include "dialect/llmonitor/llmonitor_priv.h"
-
-struct ask *llmonitor__find_records(struct call *c, const char *kind)
-{
-    struct ask *ask = call_find(c, RECORD);
-    ask->query.order = BY_SEQ;
-    ask->query.descending = false;
-    ask->query.limit = LLMONITOR_RECORDS_MAX;
-    ask->query.with = WITH_PAYLOAD;
-    filter_value(c->arena, query_add(c->arena, &ask->query, ON_SCOPE, IS_IN), str_of(kind));
-    return ask;
-}
-
-struct ask *llmonitor__find_parts(struct call *c, const char *kind, struct str parent_id)
-{
-    struct ask *ask = llmonitor__find_records(c, kind);
-    (void)llmonitor__filter_in(c->arena, &ask->query, RECORD_parent_id, parent_id);
-    return ask;
-}
-
-struct ask *llmonitor__get_record(struct call *c, const char *kind, struct str id)
-{
-    return call_get(c, RECORD, str_of(kind), id, WITH_PAYLOAD);
-}
-
-struct event *llmonitor__put_record(struct call *c, struct batch *b, const char *kind, struct str id)
-{
-    return event_new(b, PROFILE_EDIT_RECORD, c->caller->project, str_of(kind), id, TIME_NONE);
-}
-
-struct json llmonitor__record_body(struct call *c, const struct row *r)
-{
-    return llmonitor__parse(c->arena, row_text(r, RECORD_body));
-}
-
-int64_t llmonitor__record_time(const struct row *r)
-{
-    int64_t ns = row_time(r, RECORD_time_ns);
-    return ns == TIME_NONE ? r->created_ns : ns;
-}
 
 static bool is_named(const char *const *names, struct str key)
 {
@@ -54,7 +14,7 @@ static bool is_named(const char *const *names, struct str key)
 struct str llmonitor__patched_body(
     struct call *c, const struct row *old, struct json patch, const char *const *names)
 {
-    struct json body = old ? llmonitor__record_body(c, old) : JSON_NONE, v;
+    struct json body = old ? records_body(c->arena, old) : JSON_NONE, v;
     struct str key;
     struct buf out;
     buf_init(&out, 0);
@@ -110,7 +70,7 @@ enum status llmonitor__need_record(struct call *c, const char *kind, const char 
     enum status st = llmonitor__body_first(c, err);
     if (st != ST_OK)
         return st;
-    (void)llmonitor__get_record(c, kind, c->params[0]);
+    (void)records_get(c, kind, c->params[0]);
     c->again = true;
     return ST_OK;
 }

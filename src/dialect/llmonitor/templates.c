@@ -1,18 +1,15 @@
 /*
- * Prompt templates and their versions (section 9).
+ * Prompt templates and their versions (section 9): Lunary's words for the prompt registry (dialect/prompts.h).
  *
- *   record "template"          id = a number as text, name = slug, status = mode
- *   record "template_version"  id = a number as text, name = slug of its template, parent = template, seq = version,
- *                              status = draft or published, body = {content, extra, testValues, notes, publishedAt}
- *   record "counter"           the last number given to either kind, so that none is given twice
+ *   template           a prompt; slug is its name, mode its status
+ *   template version   a version; isDraft is its status, content, extra, notes and testValues (test_values) are in its body
  *
- * A version carries its template's slug, so that the SDKs' one question, the newest version of a slug, is one look-up.
+ * Slugs are unique here; of prompts that another product gave the same name, the oldest is the one a slug means.
  */
 #include "dialect/llmonitor/llmonitor_priv.h"
+#include "dialect/prompts.h"
 
 #include <stdlib.h>
-
-static const char *const version_members[] = { "content", "extra", "testValues", "notes", NULL };
 
 /* ---- answers ---- */
 
@@ -35,32 +32,36 @@ static void write_snake(struct jw *w, const char *key, struct json v)
         llmonitor__write_snake(w, v);
 }
 
-static void write_member(struct jw *w, struct json body, const char *name)
+static void write_member(struct jw *w, const char *key, struct json v)
 {
-    struct json v = json_key(body, name);
-    jw_key(w, name);
+    jw_key(w, key);
     if (json_type(v) == JSON_ABSENT)
         jw_null(w);
     else
         jw_value(w, v);
 }
 
-static void write_version(struct jw *w, struct call *c, const struct row *v, const struct row *template)
+/* Data folders of before the registry spell it as Lunary does. */
+static struct json test_values(struct json body)
 {
-    struct json body = llmonitor__record_body(c, v);
-    int64_t published;
+    struct json v = json_key(body, "test_values");
+    return json_type(v) == JSON_ABSENT ? json_key(body, "testValues") : v;
+}
+
+static void write_version(struct jw *w, struct call *c, const struct row *row, const struct row *template)
+{
+    struct prompt_version v = prompts_view_version(c->arena, row);
     jw_obj(w);
-    write_number(w, "id", v->id);
-    write_number(w, "templateId", row_text(v, RECORD_parent_id));
-    write_snake(w, "content", json_key(body, "content"));
-    write_snake(w, "extra", json_key(body, "extra"));
-    write_member(w, body, "testValues");
-    jw_kv_bool(w, "isDraft", str_is(row_text(v, RECORD_status), "draft"));
-    write_member(w, body, "notes");
-    llmonitor__write_time(w, "createdAt", llmonitor__record_time(v));
-    llmonitor__write_time(
-        w, "publishedAt", json_i64(json_key(body, "published_ns"), &published) ? published : TIME_NONE);
-    jw_kv_i64(w, "version", row_int(v, RECORD_seq, 1));
+    write_number(w, "id", v.id);
+    write_number(w, "templateId", v.prompt_id);
+    write_snake(w, "content", v.content);
+    write_snake(w, "extra", v.extra);
+    write_member(w, "testValues", test_values(v.body));
+    jw_kv_bool(w, "isDraft", v.is_draft);
+    write_member(w, "notes", json_key(v.body, "notes"));
+    llmonitor__write_time(w, "createdAt", v.created_ns);
+    llmonitor__write_time(w, "publishedAt", v.published_ns);
+    jw_kv_i64(w, "version", v.number);
     if (template) {
         jw_key(w, "template");
         jw_obj(w);
@@ -80,45 +81,45 @@ static void write_template(
     jw_kv_str(w, "slug", row_text(t, RECORD_name));
     jw_kv_str(w, "mode", row_text(t, RECORD_status));
     jw_kv_null(w, "name");
-    llmonitor__write_time(w, "createdAt", llmonitor__record_time(t));
+    llmonitor__write_time(w, "createdAt", records_time(t));
     jw_kv_str(w, "projectId", c->caller->project_id);
     jw_kv_null(w, "ownerId");
     jw_key(w, "versions");
     jw_arr(w);
     for (size_t i = n; i > 0; i--) /* the newest first */
-        if (str_eq(row_text(&versions[i - 1], RECORD_parent_id), t->id))
+        if (prompts_is_of(&versions[i - 1], t))
             write_version(w, c, &versions[i - 1], NULL);
     jw_arr_end(w);
     jw_obj_end(w);
 }
 
 /* What the SDKs fetch. The id is text here and a number elsewhere, as upstream has it. */
-static void write_latest(struct jw *w, struct call *c, const struct row *v)
+static void write_latest(struct jw *w, struct call *c, const struct row *row)
 {
-    struct json body = llmonitor__record_body(c, v);
+    struct prompt_version v = prompts_view_version(c->arena, row);
     jw_obj(w);
-    jw_kv_str(w, "id", v->id);
-    jw_kv_str(w, "slug", row_text(v, RECORD_name));
-    write_snake(w, "content", json_key(body, "content"));
-    write_snake(w, "extra", json_key(body, "extra"));
-    llmonitor__write_time(w, "created_at", llmonitor__record_time(v));
-    jw_kv_i64(w, "version", row_int(v, RECORD_seq, 1));
+    jw_kv_str(w, "id", v.id);
+    jw_kv_str(w, "slug", v.name);
+    write_snake(w, "content", v.content);
+    write_snake(w, "extra", v.extra);
+    llmonitor__write_time(w, "created_at", v.created_ns);
+    jw_kv_i64(w, "version", v.number);
     jw_obj_end(w);
 }
 
 /* ---- GET /v1/template_versions/latest, /v1/template, /v1/templates/latest ---- */
 
+/* The prompt of that slug, then its newest published version. */
 static enum status ask_latest(struct call *c, const char *missing, struct err *err)
 {
-    struct str slug = call_query(c, "slug");
-    if (c->round > 0)
-        return c->asks[0].n > 0 ? ST_OK : err_set(err, ST_NOT_FOUND, "%s", missing);
-    struct ask *ask = llmonitor__find_records(c, "template_version");
-    ask->query.limit = 1;
-    ask->query.descending = true;
-    (void)llmonitor__filter_in(c->arena, &ask->query, RECORD_name, slug);
-    (void)llmonitor__filter_in(c->arena, &ask->query, RECORD_status, STR("published"));
-    c->again = true;
+    const struct row *prompt = ask_row(c, 0);
+    if (c->round > 0 && (!prompt || (c->round > 1 && !ask_row(c, 1))))
+        return err_set(err, ST_NOT_FOUND, "%s", missing);
+    if (c->round == 0)
+        (void)prompts_ask_named(c, call_query(c, "slug"));
+    else if (c->round == 1)
+        (void)prompts_ask_newest(c, prompt->id);
+    c->again = c->round < 2;
     return ST_OK;
 }
 
@@ -143,12 +144,12 @@ enum status llmonitor__old_template_ask(struct call *c, struct err *err)
 void llmonitor__latest_reply(struct call *c, struct reply *r)
 {
     struct jw w = jw_of(&r->body);
-    write_latest(&w, c, &c->asks[0].rows[0]);
+    write_latest(&w, c, ask_row(c, 1));
 }
 
 enum status llmonitor__latest_all_ask(struct call *c, struct err *err)
 {
-    struct ask *ask = llmonitor__find_records(c, "template_version");
+    struct ask *ask = prompts_ask_all_versions(c);
     (void)err;
     (void)llmonitor__filter_in(c->arena, &ask->query, RECORD_status, STR("published"));
     return ST_OK;
@@ -182,8 +183,8 @@ void llmonitor__latest_all_reply(struct call *c, struct reply *r)
 enum status llmonitor__templates_ask(struct call *c, struct err *err)
 {
     (void)err;
-    (void)llmonitor__find_records(c, "template");
-    (void)llmonitor__find_records(c, "template_version");
+    (void)prompts_ask(c);
+    (void)prompts_ask_all_versions(c);
     return ST_OK;
 }
 
@@ -200,8 +201,8 @@ void llmonitor__templates_reply(struct call *c, struct reply *r)
 /* The template and its versions, after whatever was asked before. */
 static void ask_template(struct call *c, struct str id)
 {
-    (void)llmonitor__get_record(c, "template", id);
-    (void)llmonitor__find_parts(c, "template_version", id);
+    (void)prompts_ask_one(c, id);
+    (void)prompts_ask_versions(c, id);
 }
 
 enum status llmonitor__template_ask(struct call *c, struct err *err)
@@ -230,10 +231,10 @@ enum status llmonitor__version_ask(struct call *c, struct err *err)
     if (c->round == 1 && !ask_row(c, 0))
         return err_set(err, ST_NOT_FOUND, "Template version not found");
     if (c->round == 1)
-        (void)llmonitor__get_record(c, "template", row_text(ask_row(c, 0), RECORD_parent_id));
+        (void)prompts_ask_one(c, row_text(ask_row(c, 0), RECORD_parent_id));
     if (c->round > 0)
         return ST_OK;
-    (void)llmonitor__get_record(c, "template_version", c->params[0]);
+    (void)prompts_ask_version(c, c->params[0]);
     c->again = true;
     return llmonitor__body_first(c, err);
 }
@@ -272,47 +273,55 @@ static enum status read_version(
     return st == ST_OK ? llmonitor__bool_member(body, "isDraft", was_draft, &out->is_draft, err) : st;
 }
 
-static struct str with_publication(struct call *c, struct str body, bool is_draft, int64_t published_ns)
+static struct str snake(struct call *c, struct json v)
 {
-    if (is_draft)
-        return body;
-    const char *comma = body.n > 2 ? "," : "";
-    return arena_printf(
-        c->arena, "%.*s%s\"published_ns\":%lld}", (int)(body.n - 1), body.p, comma, (long long)published_ns);
+    struct buf out;
+    if (json_type(v) == JSON_ABSENT)
+        return STR_NONE;
+    buf_init(&out, 0);
+    struct jw w = jw_of(&out);
+    llmonitor__write_snake(&w, v);
+    struct str text = arena_dup(c->arena, buf_str(&out));
+    buf_fini(&out);
+    return text;
 }
 
-/* A version that was published keeps the time of that. */
-static void put_version(
-    struct call *c, struct batch *b, struct str id, const struct row *old, struct json body, bool is_draft)
+/* `place`: where a new version stands; of an old one only the body and its status are written. */
+static void put_version(struct call *c, struct batch *b, const struct row *old, struct str id,
+    struct json body, struct prompt_version_edit place)
 {
-    int64_t published;
-    struct str text = llmonitor__patched_body(c, old, body, version_members);
-    struct json before = old ? llmonitor__record_body(c, old) : JSON_NONE;
-    bool kept = json_i64(json_key(before, "published_ns"), &published);
-    if (!kept)
-        text = with_publication(c, text, is_draft, c->now_ns);
-    struct event *e = llmonitor__put_record(c, b, "template_version", id);
-    event_set_json(e, RECORD_body, text);
-    event_set_text(e, RECORD_status, is_draft ? STR("draft") : STR("published"));
+    struct str values = json_text(c->arena, json_key(body, "testValues"));
+    const struct record_member members[] = { { "content", snake(c, json_key(body, "content")) },
+        { "extra", snake(c, json_key(body, "extra")) }, { "test_values", values },
+        { "testValues", values.p ? RECORDS_GONE : STR_NONE },
+        { "notes", json_text(c->arena, json_key(body, "notes")) } };
+    place.members = members;
+    place.n_members = sizeof(members) / sizeof(members[0]);
+    prompts_put_version(c, b, old, id, &place);
 }
 
-static void place_version(
-    struct call *c, struct batch *b, struct str slug, struct str template_id, int64_t version)
+/* Publishing is going live: where somebody said which version is live, that is this one now. */
+static void go_live(
+    struct call *c, struct batch *b, const struct row *template, struct str version_id, bool is_draft)
 {
-    struct event *e = &b->events[b->n_events - 1];
-    event_set_text(e, RECORD_name, slug);
-    event_set_text(e, RECORD_parent_id, template_id);
-    event_set_int(e, RECORD_seq, version);
-    event_set_int(e, RECORD_time_ns, c->now_ns);
+    struct prompt p = template ? prompts_view(c->arena, template) : (struct prompt){ .row = NULL };
+    if (is_draft || json_type(json_key(p.labels, PROMPTS_PRODUCTION)) == JSON_ABSENT)
+        return;
+    struct record_member labels = { "labels",
+        prompts_labels_with(c->arena, &p, STR(PROMPTS_PRODUCTION), version_id) };
+    prompts_put(c, b, template, template->id, &(struct prompt_edit){ .members = &labels, .n_members = 1 });
 }
 
-/* The next number of a kind; `asked` is the index of its counter's question. */
-static struct str next_number(struct call *c, struct batch *b, const char *kind, size_t asked)
+static enum status check_mode(struct str mode, struct err *err)
 {
-    const struct row *counter = ask_row(c, asked);
-    int64_t n = counter ? row_int(counter, RECORD_seq, 0) + 1 : 1;
-    event_set_int(llmonitor__put_record(c, b, "counter", str_of(kind)), RECORD_seq, n);
-    return arena_printf(c->arena, "%lld", (long long)n);
+    return !mode.p || str_is(mode, "text") || str_is(mode, "openai")
+               ? ST_OK
+               : err_at(err, ST_UNPROCESSABLE, "mode", "must be \"text\" or \"openai\"");
+}
+
+static enum prompt_mode mode_of(struct str mode)
+{
+    return !mode.p ? PROMPT_MODE_KEPT : str_is(mode, "text") ? PROMPT_TEXT : PROMPT_CHAT;
 }
 
 /* ---- POST /v1/templates ---- */
@@ -326,43 +335,36 @@ enum status llmonitor__new_template_ask(struct call *c, struct err *err)
         st = llmonitor__text_member(body, "slug", true, &slug, err);
     if (st != ST_OK)
         return st;
-    (void)llmonitor__get_record(c, "counter", STR("template"));
-    (void)llmonitor__get_record(c, "counter", STR("template_version"));
-    struct ask *same = llmonitor__find_records(c, "template");
-    same->query.limit = 1;
-    (void)llmonitor__filter_in(c->arena, &same->query, RECORD_name, slug);
+    (void)prompts_ask_counter(c);
+    (void)prompts_ask_named(c, slug);
     return ST_OK;
 }
 
 enum status llmonitor__new_template_write(struct call *c, struct batch *b, struct err *err)
 {
     struct json body;
-    struct str slug, mode;
+    struct str slug, mode, ids[2];
     struct version_body v;
     enum status st = llmonitor__body(c, &body, err);
     if (st == ST_OK)
         st = llmonitor__text_member(body, "slug", true, &slug, err);
     if (st == ST_OK)
         st = llmonitor__text_member(body, "mode", true, &mode, err);
-    if (st == ST_OK && !str_is(mode, "text") && !str_is(mode, "openai"))
-        st = err_at(err, ST_UNPROCESSABLE, "mode", "must be \"text\" or \"openai\"");
+    if (st == ST_OK)
+        st = check_mode(mode, err);
     if (st == ST_OK)
         st = read_version(body, true, false, &v, err);
     if (st != ST_OK)
         return st;
-    if (c->asks[2].n > 0)
+    if (c->asks[1].n > 0)
         return err_set(err, ST_CONFLICT,
             "There is a template with the slug \"%.*s\" already: add a version to it", STR_ARG(slug));
-    struct str id = next_number(c, b, "template", 0), version = next_number(c, b, "template_version", 1);
-    struct event *e = llmonitor__put_record(c, b, "template", id);
-    event_set_text(e, RECORD_name, slug);
-    event_set_text(e, RECORD_status, mode);
-    event_set_int(e, RECORD_time_ns, c->now_ns);
-    int64_t seq;
-    event_set_int(e, RECORD_seq, str_to_i64(id, &seq) ? seq : 0);
-    put_version(c, b, version, NULL, body, v.is_draft);
-    place_version(c, b, slug, id, 1);
-    ask_template(c, id);
+    prompts_take_ids(c, b, 0, ids, 2);
+    prompts_put(c, b, NULL, ids[0], &(struct prompt_edit){ .name = slug, .mode = mode_of(mode) });
+    put_version(c, b, NULL, ids[1], body,
+        (struct prompt_version_edit){
+            .prompt_id = ids[0], .name = slug, .number = 1, .is_draft = v.is_draft });
+    ask_template(c, ids[0]);
     return ST_OK;
 }
 
@@ -373,7 +375,7 @@ enum status llmonitor__new_version_ask(struct call *c, struct err *err)
     if (c->round > 0)
         return ask_row(c, 0) ? ST_OK : err_set(err, ST_NOT_FOUND, "Template not found");
     ask_template(c, c->params[0]);
-    (void)llmonitor__get_record(c, "counter", STR("template_version"));
+    (void)prompts_ask_counter(c);
     c->again = true;
     return llmonitor__body_first(c, err);
 }
@@ -381,18 +383,22 @@ enum status llmonitor__new_version_ask(struct call *c, struct err *err)
 enum status llmonitor__new_version_write(struct call *c, struct batch *b, struct err *err)
 {
     struct json body;
+    struct str id;
     struct version_body v;
     enum status st = llmonitor__body(c, &body, err);
     if (st == ST_OK)
         st = read_version(body, true, false, &v, err);
     if (st != ST_OK)
         return st;
-    const struct ask *versions = &c->asks[1];
-    int64_t last = versions->n > 0 ? row_int(&versions->rows[versions->n - 1], RECORD_seq, 0) : 0;
-    struct str id = next_number(c, b, "template_version", 2);
-    put_version(c, b, id, NULL, body, v.is_draft);
-    place_version(c, b, row_text(ask_row(c, 0), RECORD_name), c->params[0], last + 1);
-    (void)llmonitor__get_record(c, "template_version", id);
+    struct prompt p = prompts_view(c->arena, ask_row(c, 0));
+    prompts_take_ids(c, b, 2, &id, 1);
+    put_version(c, b, NULL, id, body,
+        (struct prompt_version_edit){ .prompt_id = p.id,
+            .name = p.name,
+            .number = prompts_last_number(&p, &c->asks[1]) + 1,
+            .is_draft = v.is_draft });
+    go_live(c, b, p.row, id, v.is_draft);
+    (void)prompts_ask_version(c, id);
     return ST_OK;
 }
 
@@ -401,13 +407,16 @@ enum status llmonitor__version_write(struct call *c, struct batch *b, struct err
     struct json body;
     struct version_body v;
     const struct row *old = ask_row(c, 0);
+    bool was_draft = str_is(row_text(old, RECORD_status), "draft");
     enum status st = llmonitor__body(c, &body, err);
     if (st == ST_OK)
-        st = read_version(body, false, str_is(row_text(old, RECORD_status), "draft"), &v, err);
+        st = read_version(body, false, was_draft, &v, err);
     if (st != ST_OK)
         return st;
-    put_version(c, b, old->id, old, body, v.is_draft);
-    (void)llmonitor__get_record(c, "template_version", old->id);
+    put_version(c, b, old, old->id, body, (struct prompt_version_edit){ .is_draft = v.is_draft });
+    if (was_draft)
+        go_live(c, b, ask_row(c, 1), old->id, v.is_draft);
+    (void)prompts_ask_version(c, old->id);
     return ST_OK;
 }
 
@@ -417,32 +426,25 @@ enum status llmonitor__template_write(struct call *c, struct batch *b, struct er
 {
     struct json body;
     struct str slug, mode;
-    const struct ask *versions = &c->asks[1];
     enum status st = llmonitor__body(c, &body, err);
     if (st == ST_OK)
         st = llmonitor__text_member(body, "slug", false, &slug, err);
     if (st == ST_OK)
         st = llmonitor__text_member(body, "mode", false, &mode, err);
-    if (st == ST_OK && mode.p && !str_is(mode, "text") && !str_is(mode, "openai"))
-        st = err_at(err, ST_UNPROCESSABLE, "mode", "must be \"text\" or \"openai\"");
+    if (st == ST_OK)
+        st = check_mode(mode, err);
     if (st != ST_OK)
         return st;
-    struct event *e = llmonitor__put_record(c, b, "template", c->params[0]);
-    event_set_text(e, RECORD_name, slug);
-    event_set_text(e, RECORD_status, mode);
-    for (size_t i = 0; i < versions->n && slug.p; i++)
-        event_set_text(
-            llmonitor__put_record(c, b, "template_version", versions->rows[i].id), RECORD_name, slug);
+    prompts_put(
+        c, b, ask_row(c, 0), c->params[0], &(struct prompt_edit){ .name = slug, .mode = mode_of(mode) });
+    prompts_rename_versions(c, b, &c->asks[1], slug);
     ask_template(c, c->params[0]);
     return ST_OK;
 }
 
 enum status llmonitor__template_remove(struct call *c, struct batch *b, struct err *err)
 {
-    const struct ask *versions = &c->asks[1];
     (void)err;
-    batch_remove(b, c->caller->project, RECORD, STR("template"), c->params[0]);
-    for (size_t i = 0; i < versions->n; i++)
-        batch_remove(b, c->caller->project, RECORD, STR("template_version"), versions->rows[i].id);
+    prompts_remove(c, b, c->params[0], &c->asks[1]);
     return ST_OK;
 }

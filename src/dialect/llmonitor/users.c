@@ -287,7 +287,7 @@ enum status llmonitor__user_ask(struct call *c, struct err *err)
     struct ask *trace = call_find(c, TRACE);
     trace->query.limit = 1;
     (void)llmonitor__filter_in(c->arena, &trace->query, TRACE_user_id, c->params[0]);
-    (void)llmonitor__get_record(c, DELETED_USER, c->params[0]);
+    (void)records_get(c, DELETED_USER, c->params[0]);
     c->again = true;
     return ST_OK;
 }
@@ -306,7 +306,7 @@ enum status llmonitor__user_remove(struct call *c, struct batch *b, struct err *
     if (!str_is_id(c->params[0]))
         return err_set(err, ST_NOT_FOUND, "User not found");
     batch_remove(b, c->caller->project, USER, STR_NONE, c->params[0]);
-    event_set_int(llmonitor__put_record(c, b, DELETED_USER, c->params[0]), RECORD_time_ns, c->now_ns);
+    event_set_int(records_put(c, b, DELETED_USER, c->params[0]), RECORD_time_ns, c->now_ns);
     return ST_OK;
 }
 

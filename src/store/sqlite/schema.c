@@ -56,6 +56,13 @@ static const char *const steps[] = {
     "CREATE TABLE tally(project INTEGER NOT NULL, entity INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(project, entity)) WITHOUT ROWID;"
     "INSERT INTO tally SELECT project, 0, count(*) FROM trace_at GROUP BY project;"
     "INSERT INTO tally SELECT project, 1, count(*) FROM observation_at GROUP BY project;",
+    /* 3: templates became prompts (dialect/prompts.h). Both kinds take their numbers from one counter, the larger of the two there were. */
+    "UPDATE record SET kind = 'prompt' WHERE kind = 'template';"
+    "UPDATE record SET kind = 'prompt_version' WHERE kind = 'template_version';"
+    "DELETE FROM record WHERE kind = 'counter' AND id IN ('template', 'template_version') AND EXISTS(SELECT 1 FROM record other"
+    " WHERE other.project = record.project AND other.kind = 'counter' AND other.id IN ('template', 'template_version')"
+    " AND (other.seq > record.seq OR (other.seq = record.seq AND other.id > record.id)));"
+    "UPDATE record SET id = 'prompt' WHERE kind = 'counter' AND id IN ('template', 'template_version');",
 };
 
 int schema__version(void)
