@@ -425,7 +425,7 @@ static void dropped_metadata_is_told(void **state)
     otlp_mapped_init(&m);
     otlp_mapped_span(&m, &(struct otlp_case){ "two", "{\"metadata\":\"x\",\"langwatch.trace\":\"[1]\"}" });
     assert_true(str_is(m.warning,
-        "2 metadata values were dropped, the first in attribute metadata: it must be a JSON object"));
+        "2 values are not shown as metadata; the first is that of attribute metadata, which must be a JSON object"));
     otlp_mapped_fini(&m);
     otlp_mapped_init(&m);
     otlp_mapped_span(&m, &(struct otlp_case){ "none", "{\"metadata\":\"null\",\"langwatch.trace\":\"{}\"}" });
