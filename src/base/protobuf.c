@@ -63,6 +63,8 @@ static enum status read_tag(struct protobuf *p, uint32_t *number, unsigned *wire
         return fail(p, at, err, "a truncated or over-long tag");
     if (tag >> 3 == 0 || tag >> 3 > NUMBER_MAX)
         return fail(p, at, err, "an impossible field number");
+    if ((tag & 7) > WIRE_FIXED32)
+        return fail(p, at, err, "an impossible wire type");
     *number = (uint32_t)(tag >> 3);
     *wire = tag & 7;
     return ST_OK;
@@ -79,7 +81,7 @@ static enum status read_content(struct protobuf *p, unsigned wire, struct protob
         return read_fixed(&p->rest, 8, &f->value) ? ST_OK : fail(p, at, err, "a truncated number");
     case WIRE_FIXED32:
         return read_fixed(&p->rest, 4, &f->value) ? ST_OK : fail(p, at, err, "a truncated number");
-    case WIRE_BYTES:
+    default: /* WIRE_BYTES: groups do not come here */
         if (!read_varint(&p->rest, &length))
             return fail(p, at, err, "a truncated or over-long length");
         if (length > p->rest.n)
@@ -87,7 +89,6 @@ static enum status read_content(struct protobuf *p, unsigned wire, struct protob
         f->data = (struct str){ p->rest.p, (size_t)length };
         p->rest = (struct str){ p->rest.p + length, p->rest.n - (size_t)length };
         return ST_OK;
-    default: return fail(p, at, err, "an impossible wire type");
     }
 }
 
@@ -119,11 +120,14 @@ static enum status skip_group(struct protobuf *p, uint32_t number, struct err *e
 enum status protobuf_next(struct protobuf *p, struct protobuf_field *f, bool *more, struct err *err)
 {
     while (p->rest.n > 0) {
+        struct str at = p->rest;
         unsigned wire;
         uint32_t number;
         enum status st = read_tag(p, &number, &wire, err);
         if (st != ST_OK)
             return st;
+        if (wire == GROUP_END)
+            return fail(p, at, err, "the end of a group that is not open");
         if (wire == GROUP_START) {
             if ((st = skip_group(p, number, err)) != ST_OK)
                 return st;

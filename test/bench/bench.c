@@ -1,4 +1,4 @@
-/* The scenarios and their table. --quick runs a tenth, --otlp these alone, to see that everything works. */
+/* The scenarios and their table. --quick runs a tenth, --otlp those of OTLP alone, to see that everything works. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +79,14 @@ static void limit_row(
     requests_free(&rs);
 }
 
+static void decode_row(const char *what, struct requests (*make)(size_t), size_t n, bool json)
+{
+    struct requests rs = make(n);
+    double rate = decode_run(&rs, json);
+    ROW(what, "%.0f spans/s, %.1f us a span", rate, 1e6 / rate);
+    requests_free(&rs);
+}
+
 static void otlp(struct bench_server *s, const char *dir, const char *data, size_t scale)
 {
     int64_t before = folder_bytes(data);
@@ -91,6 +99,10 @@ static void otlp(struct bench_server *s, const char *dir, const char *data, size
     disk_row("chat span on disk, fresh", folder_bytes(data) - before, 4500 * scale, 0);
     limit_row("limit of the machine, chat spans", dir, requests_otlp_chat, 30 * scale, chat);
     writes(s, "OTLP JSON, 100 chat spans a request", requests_otlp_chat_json, 30 * scale);
+    decode_row("decoded and mapped on one thread: lean, protobuf", requests_otlp_lean, 100 * scale, false);
+    decode_row("the same, lean, JSON", requests_otlp_lean_json, 100 * scale, true);
+    decode_row("the same, chat, protobuf", requests_otlp_chat, 20 * scale, false);
+    decode_row("the same, chat, JSON", requests_otlp_chat_json, 20 * scale, true);
 }
 
 static void read_row(struct bench_server *s, const char *what, struct requests (*make)(size_t), size_t n)

@@ -5,6 +5,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -51,6 +52,8 @@ void requests_free(struct requests *r);
 
 /* ---- limit.c: spans/s that the machine could do at most with these protobuf requests; files below dir */
 double limit_run(const char *dir, const struct requests *r);
+/* Spans/s that one thread decodes and maps, nothing stored. */
+double decode_run(const struct requests *r, bool json);
 
 /* ---- load.c: sending them */
 struct load_result {

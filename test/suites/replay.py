@@ -10,6 +10,7 @@ from lib import model_langwatch as lwm
 from lib.check import equal, status, true
 from lib.suite import Failure
 from lib.waiting import waiting, waits
+from suites import replay_langtrace
 from suites.replay_prepare import PREPARE, check_answer
 from suites.replay_views import langwatch_view_of_runs, lunary_view, lunary_view_of_spans, langwatch_view
 
@@ -148,6 +149,8 @@ def tests(environment):
     for folder in sorted(os.listdir(root)):
         if "opentelemetry" in folder:  # in neither model; test/unit/otlp_recorded_test.c reads them
             continue
+        if folder in replay_langtrace.FOLDERS:
+            continue
         for file in sorted(os.listdir(os.path.join(root, folder))):
             with open(os.path.join(root, folder, file), encoding="utf-8") as f:
                 scenario = Scenario(folder, file[:-len(".json")], json.load(f))
@@ -160,3 +163,4 @@ def tests(environment):
             if None in lines:  # only parts of it wait; each is counted
                 for number, line in enumerate(sorted(lines - {None}), 1):
                     yield f"{name}/part-{number}", lambda environment, line=line: waits(line)
+    yield from replay_langtrace.tests(environment)

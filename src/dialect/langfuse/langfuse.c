@@ -18,9 +18,8 @@ static enum status langfuse_traces_write(struct call *c, struct batch *b, struct
     struct str version = call_header(c, VERSION);
     double n;
     if (version.p && (!str_to_f64(str_trim(version), &n) || n > INGESTION_VERSION_MAX))
-        return err_set(err, ST_INVALID,
-            "x-langfuse-ingestion-version must be a number up to %d, got \"%.*s\"", INGESTION_VERSION_MAX,
-            (int)str_utf8_clip(version, 64), version.p);
+        return err_at(err, ST_INVALID, VERSION, VERSION " must be a number up to %d, got \"%.*s\"",
+            INGESTION_VERSION_MAX, (int)str_utf8_clip(version, 64), version.p);
     return otlp_traces_write(c, b, err);
 }
 
@@ -60,13 +59,14 @@ static bool is_otlp(const struct call *c)
 static void otlp_error(const struct call *c, const struct err *err, struct reply *r)
 {
     bool key = err->code == ST_UNAUTHORIZED || err->code == ST_PAYMENT || err->code == ST_FORBIDDEN;
+    bool unread = err->code == ST_INVALID || err->code == ST_MEDIA; /* 400 is both, as Langfuse has it */
     struct err named = *err;
-    if (named.code == ST_MEDIA)
-        named.code = ST_INVALID; /* 400, as Langfuse has it */
+    if (unread)
+        err_set(&named, ST_INVALID, "%s: %.300s", unreadable(c, err), err->text);
     if (!key && otlp_wants_protobuf(c))
         otlp_error_protobuf(&named, r);
-    else if (named.code != ST_INVALID)
-        error_shape_x(&named, 0, r);
+    else if (!unread)
+        error_shape_x(err, 0, r);
     else {
         struct jw w = jw_of(&r->body);
         r->status = 400;

@@ -13,7 +13,10 @@ static void put_spans(struct jw *w, const struct otlp_outcome *o)
     jw_key(w, "partialSuccess");
     jw_obj(w);
     jw_kv_i64(w, "rejectedSpans", (int64_t)o->tally.rejected);
-    jw_kv_cstr(w, "errorMessage", o->tally.rejected ? o->tally.first.text : "");
+    jw_kv_str(w, "errorMessage",
+        o->tally.rejected ? str_of(o->tally.first.text)
+        : o->warning.p    ? o->warning
+                          : STR(""));
     jw_obj_end(w);
 }
 
@@ -44,16 +47,17 @@ static const char *unreadable(struct str path)
 bool langwatch__otlp_error(const struct call *c, const struct err *err, struct reply *r)
 {
     bool key = err->code == ST_UNAUTHORIZED || err->code == ST_PAYMENT || err->code == ST_FORBIDDEN;
+    bool unread = err->code == ST_INVALID || err->code == ST_MEDIA; /* 400 is both: LangWatch knows no 415 */
+    bool encoding = err->code == ST_MEDIA && c->body.n == 0;
+    const char *error = encoding ? "ERR_UNSUPPORTED_ENCODING" : unreadable(c->path);
     struct err named = *err;
-    const char *error =
-        err->code == ST_MEDIA && c->body.n == 0 ? "ERR_UNSUPPORTED_ENCODING" : unreadable(c->path);
-    if (named.code == ST_MEDIA)
-        named.code = ST_INVALID; /* LangWatch knows no 415 */
+    if (unread)
+        err_set(&named, ST_INVALID, "%s: %.300s", error, err->text);
     if (!key && otlp_wants_protobuf(c)) {
         otlp_error_protobuf(&named, r);
         return true;
     }
-    if (named.code != ST_INVALID)
+    if (!unread)
         return false;
     struct jw w = jw_of(&r->body);
     r->status = 400;

@@ -20,7 +20,7 @@ struct sync {
 enum status langwatch_prompt_sync_ask(struct call *c, struct err *err)
 {
     struct json body;
-    enum status st = langwatch__prompt_body(c, langwatch__check_config, &body, err);
+    enum status st = langwatch__checked_body(c, langwatch__check_config, &body, err);
     if (st == ST_OK)
         st = langwatch__prompt_find(c, langwatch__prompt_handle(c), false, err);
     if (st != ST_OK || c->round != 1)

@@ -124,7 +124,7 @@ static void check_name(struct issues *is, struct json body)
 static enum status read_name(struct call *c, struct str *name, struct err *err)
 {
     struct json body;
-    enum status st = langwatch__prompt_body(c, check_name, &body, err);
+    enum status st = langwatch__checked_body(c, check_name, &body, err);
     if (st != ST_OK)
         return st;
     *name = json_str(json_key(body, "name"));

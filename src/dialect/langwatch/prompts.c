@@ -46,17 +46,6 @@ enum status langwatch__prompt_find(struct call *c, struct str handle, bool must,
     return ST_OK;
 }
 
-enum status langwatch__prompt_body(
-    struct call *c, void (*check)(struct issues *, struct json), struct json *body, struct err *err)
-{
-    struct issues is = { .arena = c->arena };
-    enum status st = langwatch__newer_body(c, body, err);
-    if (st != ST_OK)
-        return st;
-    check(&is, *body);
-    return is.n > 0 ? langwatch__fail_newer(c, err, &is) : ST_OK;
-}
-
 /* ---- GET /api/prompts ----------------------------------------------------------------------------------------------- */
 
 enum status langwatch_prompts_ask(struct call *c, struct err *err)
@@ -241,7 +230,7 @@ static void check_new(struct issues *is, struct json body)
 enum status langwatch_prompt_new_ask(struct call *c, struct err *err)
 {
     struct json body;
-    enum status st = langwatch__prompt_body(c, check_new, &body, err);
+    enum status st = langwatch__checked_body(c, check_new, &body, err);
     if (st != ST_OK)
         return st;
     (void)prompts_ask_counter(c);
@@ -276,7 +265,7 @@ static void check_put(struct issues *is, struct json body)
 enum status langwatch_prompt_put_ask(struct call *c, struct err *err)
 {
     struct json body;
-    enum status st = langwatch__prompt_body(c, check_put, &body, err);
+    enum status st = langwatch__checked_body(c, check_put, &body, err);
     if (st == ST_OK)
         st = langwatch__prompt_find(c, langwatch__prompt_handle(c), true, err);
     if (st != ST_OK || c->round != 1)
@@ -393,7 +382,7 @@ static void check_assignment(struct issues *is, struct json body)
 enum status langwatch_prompt_tag_ask(struct call *c, struct err *err)
 {
     struct json body;
-    enum status st = langwatch__prompt_body(c, check_assignment, &body, err);
+    enum status st = langwatch__checked_body(c, check_assignment, &body, err);
     struct str fault = langwatch__tag_fault(c->arena, langwatch__last_param(c));
     if (st == ST_OK && fault.p)
         st = langwatch__fail_both(c, err, ST_UNPROCESSABLE, fault);

@@ -14,6 +14,17 @@ enum status langwatch__newer_body(struct call *c, struct json *body, struct err 
     return langwatch__is_object(&is, NULL, *body, false) ? ST_OK : langwatch__fail_newer(c, err, &is);
 }
 
+enum status langwatch__checked_body(
+    struct call *c, void (*check)(struct issues *, struct json), struct json *body, struct err *err)
+{
+    struct issues is = { .arena = c->arena };
+    enum status st = langwatch__newer_body(c, body, err);
+    if (st != ST_OK)
+        return st;
+    check(&is, *body);
+    return is.n > 0 ? langwatch__fail_newer(c, err, &is) : ST_OK;
+}
+
 enum status langwatch__fail_code(
     struct call *c, struct err *err, enum status st, const char *code, struct str text)
 {

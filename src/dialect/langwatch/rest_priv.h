@@ -13,6 +13,9 @@
 
 /* The body, which must be a JSON object: 400 malformed_request, 422 validation_error. */
 MUST_CHECK enum status langwatch__newer_body(struct call *c, struct json *body, struct err *err);
+/* The same, checked: 422 for what `check` finds. */
+MUST_CHECK enum status langwatch__checked_body(
+    struct call *c, void (*check)(struct issues *, struct json), struct json *body, struct err *err);
 /* {"error": code, "message": text} */
 MUST_CHECK enum status langwatch__fail_code(
     struct call *c, struct err *err, enum status st, const char *code, struct str text);
@@ -66,9 +69,6 @@ struct str langwatch__last_param(const struct call *c);
 /* Round 0: by id and by name. Round 1: its versions, at PROMPT_VERSIONS. `must`: 404 when there is none. */
 MUST_CHECK enum status langwatch__prompt_find(struct call *c, struct str handle, bool must, struct err *err);
 const struct row *langwatch__prompt_found(const struct call *c);
-/* The body of a route, checked; told before a prompt that is not there. */
-MUST_CHECK enum status langwatch__prompt_body(
-    struct call *c, void (*check)(struct issues *, struct json), struct json *body, struct err *err);
 /* Of a prompt that was found, with the counter asked at PROMPT_VERSIONS + 1: a new id for a version, and its number. */
 struct str langwatch__prompt_next(struct call *c, struct batch *b, const struct prompt *p, int64_t *number);
 /* Put a version after the others of the prompt (old NULL: of a new one), and what the body says of the prompt itself; then ask for both
@@ -79,6 +79,10 @@ void langwatch__prompt_put(struct call *c, struct batch *b, const struct prompt 
 
 /* What a {tag} or a tag in a body may not be; absent: it is fine. */
 struct str langwatch__tag_fault(struct arena *a, struct str name);
+
+/* ---- evaluators.c, evaluate.c ----------------------------------------------------------------------------------------- */
+
+#define LANGWATCH_EVALUATOR_KIND "evaluator" /* Lunary's evaluators are of it too */
 
 /* ---- the routes' functions ------------------------------------------------------------------------------------------ */
 
@@ -92,6 +96,12 @@ ASK(prompt_restore) WRITE(prompt_restore) ASK(prompt_sync) WRITE(prompt_sync) RE
 ASK(prompt_tag) WRITE(prompt_tag) REPLY(prompt_tag)
 ASK(tags) REPLY(tags) ASK(tag_new) WRITE(tag_new) REPLY(tag_saved) ASK(tag_put) WRITE(tag_put) ASK(tag_of) WRITE(tag_delete)
 REPLY(tag_delete)
+ASK(datasets) REPLY(datasets) ASK(dataset_new) WRITE(dataset_new) REPLY(dataset_saved) ASK(dataset_put) WRITE(dataset_put)
+ASK(dataset) REPLY(dataset) ASK(dataset_gone) WRITE(dataset_delete) REPLY(dataset_delete) ASK(records) REPLY(records) ASK(records_new)
+WRITE(records_new) REPLY(records_new) REPLY(entries) ASK(records_gone) WRITE(records_delete) REPLY(records_delete)
+ASK(record) WRITE(record) REPLY(record)
+REPLY(catalogue) ASK(evaluate) WRITE(evaluate) REPLY(evaluate) ASK(evaluators) REPLY(evaluators) ASK(evaluator) REPLY(evaluator)
+ASK(evaluator_new) WRITE(evaluator_new) ASK(evaluator_put) WRITE(evaluator_put) WRITE(evaluator_delete)
 #undef ASK
 #undef WRITE
 #undef REPLY

@@ -189,7 +189,8 @@ static enum status put_array(struct arena *a, struct jw *w, struct json list, un
     jw_arr(w);
     while (st == ST_OK && json_next(&it, NULL, &item))
         st = put_value(a, w, item, depth + 1, err);
-    jw_arr_end(w);
+    if (st == ST_OK)
+        jw_arr_end(w);
     return st;
 }
 
@@ -219,7 +220,8 @@ static enum status put_kvlist(
         st = map ? put_member(a, w, item, depth + 1, err)
                  : put_value(a, w, json_key(item, "value"), depth + 1, err);
     }
-    jw_obj_end(w);
+    if (st == ST_OK)
+        jw_obj_end(w); /* not behind a key without a value */
     return st;
 }
 

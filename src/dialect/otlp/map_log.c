@@ -168,8 +168,7 @@ static bool add_message(struct otlp_mapper *m, const struct otlp_log *l, struct 
     otlp__close(&r.x);
     if (!message.p)
         return false;
-    struct event *e =
-        new_event(m, l, PROFILE_OTLP_LOG_MESSAGE, STR(LOG_MESSAGE), message_id(m, l, message));
+    struct event *e = new_event(m, l, PROFILE_OTLP_LOG_MESSAGE, STR(LOG_MESSAGE), message_id(m, l, message));
     event_set_text(e, RECORD_name, l->event_name);
     event_set_text(e, RECORD_parent_id, l->span_id);
     event_set_text(e, RECORD_trace_id, l->trace_id);
@@ -184,11 +183,11 @@ static bool map_choice(struct otlp_mapper *m, const struct otlp_log *l)
     return add_message(m, l, STR_NONE);
 }
 
-/* gen_ai.<role>.message */
+/* gen_ai.<role>.message; gen.ai.<role>_message */
 static bool map_message(struct otlp_mapper *m, const struct otlp_log *l)
 {
     struct str role = str_sub(l->event_name, sizeof "gen_ai." - 1, SIZE_MAX);
-    return add_message(m, l, str_sub(role, 0, str_find_char(role, '.')));
+    return add_message(m, l, str_sub(role, 0, role.n - (sizeof ".message" - 1)));
 }
 
 /* ---- what is said of the trace ------------------------------------------------------------------------------------------ */
@@ -338,6 +337,12 @@ static const struct {
     { "gen_ai.assistant.message", NULL, map_message },
     { "gen_ai.tool.message", NULL, map_message },
     { "gen_ai.choice", NULL, map_choice },
+    /* The same as LangWatch's TypeScript SDK names them (its logger's emitGenAI...(); seen in 0.16.1). */
+    { "gen.ai.system_message", NULL, map_message },
+    { "gen.ai.user_message", NULL, map_message },
+    { "gen.ai.assistant_message", NULL, map_message },
+    { "gen.ai.tool_message", NULL, map_message },
+    { "gen.ai.choice", NULL, map_choice },
     { "gen_ai.client.inference.operation.details", NULL, map_details },
     { "gen_ai.evaluation.result", NULL, map_result },
     { NULL, "org.springframework.ai.chat.observation.ChatModelPromptContentObservationHandler", map_spring },
