@@ -23,5 +23,8 @@
 
 struct str langwatch__experiment_id(struct arena *a, struct str slug);
 struct str langwatch__run_id(struct arena *a, struct str experiment_id, struct str run_id);
+/* One evaluation, as log_results has it, of a run; experiment and run are made when they are not there (NULL). */
+void langwatch__log_evaluation(struct call *c, struct batch *b, struct str slug, struct str run_id,
+    const struct row *experiment, const struct row *run, struct json evaluation);
 
 #endif

@@ -403,6 +403,28 @@ enum status langwatch_log_results_write(struct call *c, struct batch *b, struct 
     return ST_OK;
 }
 
+void langwatch__log_evaluation(struct call *c, struct batch *b, struct str slug, struct str run_id,
+    const struct row *experiment, const struct row *run, struct json evaluation)
+{
+    static const struct ask none;
+    struct named named = { .slug = slug, .id = langwatch__experiment_id(c->arena, slug) };
+    struct str id = langwatch__run_id(c->arena, named.id, run_id);
+    if (!experiment)
+        put_experiment(c, b, NULL, &named, STR("BATCH_EVALUATION"), JSON_NONE, JSON_NONE);
+    if (!run) {
+        struct event *e = records_put(c, b, RUN_KIND, id);
+        event_set_text(e, RECORD_name, run_id);
+        event_set_text(e, RECORD_parent_id, named.id);
+        event_set_text(e, RECORD_status, STR("running"));
+        event_set_int(e, RECORD_seq, c->now_ns);
+        event_set_int(e, RECORD_time_ns, c->now_ns);
+    }
+    struct event *e =
+        put_row(c, b, EVALUATION_KIND, evaluation_id(c->arena, id, evaluation), id, &none, evaluation);
+    event_set_text(e, RECORD_name, json_str(json_key(evaluation, "evaluator")));
+    event_set_text(e, RECORD_status, json_str(json_key(evaluation, "status")));
+}
+
 void langwatch_logged_reply(struct call *c, struct reply *r)
 {
     struct jw w = jw_of(&r->body);
