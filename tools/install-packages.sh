@@ -9,7 +9,7 @@ set -euo pipefail
 
 # What the compiler needs, what `make run` needs, what `make test` needs, what a developer needs on top.
 build="gcc libc6-dev make cmake ninja-build pkg-config
-       libmicrohttpd-dev libsqlite3-dev libzstd-dev zlib1g-dev libsodium-dev libpcre2-dev libmd-dev libxxhash-dev
+       libmicrohttpd-dev libnghttp2-dev libsqlite3-dev libzstd-dev zlib1g-dev libsodium-dev libpcre2-dev libmd-dev libxxhash-dev
        libyyjson-dev"
 run="curl"
 test="libcmocka-dev python3 nodejs npm curl"

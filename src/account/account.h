@@ -56,6 +56,26 @@ bool account_find_pair(
 /* Form a token has by its shape, for errors only (collisions.md 3.3). */
 enum account_form account_form_of_shape(struct str token);
 
+/* A project's own fields, for products whose API shows and makes projects. Texts are copied into the arena given. */
+struct account_project {
+    int32_t number;
+    struct str id, name, description, type, organization_id;
+    int64_t created_ns, updated_ns;
+};
+/* Make a project in the organization p->organization_id with p's name, description and type; the rest of *p is filled in. The name may be
+ * empty. ST_NOT_FOUND: no such organization; ST_INVALID with the member's name as path. */
+MUST_CHECK enum status account_make_project(
+    struct account *acc, struct arena *a, struct account_project *p, struct err *err);
+/* *found: there is such a project, and it is not deleted. */
+MUST_CHECK enum status account_get_project(struct account *acc, struct arena *a, struct str id,
+    struct account_project *out, bool *found, struct err *err);
+/* Mark a project as deleted: its keys fail at once. */
+MUST_CHECK enum status account_remove_project(struct account *acc, struct str id, struct err *err);
+/* A fresh Langtrace key for a project of the organization, or for the organization itself when project_id is absent. The one that was
+ * minted before in this way fails from now on; keys made elsewhere stay. ST_NOT_FOUND: no such project there. */
+MUST_CHECK enum status account_mint_key(struct account *acc, struct arena *a, struct str organization_id,
+    struct str project_id, struct str *secret, struct err *err);
+
 /* --init FILE.json: make what is named and missing, idempotently. Nothing is made when anything in it is wrong: the error names the
  * JSON path. */
 MUST_CHECK enum status account_init(struct account *acc, struct str json_text, struct err *err);

@@ -5,6 +5,7 @@
  * form.c    the six key forms: names, shapes, fresh keys
  * edit.c    what can be made and changed, inside a transaction
  * lookup.c  tokens to keys, with the cache
+ * project.c what products' own APIs do with projects and keys
  * init.c    --init          first.c  the first start
  * commands.c, actions.c, table.c     the command line: words, what they do, how lists are printed
  */
@@ -109,6 +110,7 @@ const char *account__form_names(void);
 struct new_project {
     int64_t organization;
     struct str id, name;
+    bool nameless; /* the name may be empty */
 };
 
 struct new_key {

@@ -223,8 +223,8 @@ static enum status rename_project(struct command *c, struct err *err)
     if (st == ST_OK)
         st = check_unused(c, p.organization, c->arguments[1], err);
     if (st == ST_OK)
-        st = account__run(c->acc, "UPDATE project SET name = ? WHERE number = ?",
-            BINDS(B_TEXT(c->arguments[1]), B_INT(p.number)), err);
+        st = account__run(c->acc, "UPDATE project SET name = ?, updated_ns = ? WHERE number = ?",
+            BINDS(B_TEXT(c->arguments[1]), B_INT(clock_now_ns()), B_INT(p.number)), err);
     return st == ST_OK ? print_project(c, p.number, err) : st;
 }
 

@@ -78,6 +78,12 @@ static const char *const scripts[] = {
     "  organization INTEGER NOT NULL REFERENCES organization,"
     "  role TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'member', 'viewer')),"
     "  PRIMARY KEY (user, organization)) STRICT, WITHOUT ROWID;",
+
+    /* What Langtrace's API says of a project; updated_ns NULL: never changed. minted: by account_mint_key(), one live a project or team. */
+    "ALTER TABLE project ADD COLUMN description TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE project ADD COLUMN type TEXT NOT NULL DEFAULT 'default';"
+    "ALTER TABLE project ADD COLUMN updated_ns INTEGER;"
+    "ALTER TABLE api_key ADD COLUMN minted INTEGER NOT NULL DEFAULT 0;",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof scripts / sizeof *scripts))
 

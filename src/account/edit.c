@@ -174,7 +174,7 @@ enum status account__make_project(
 {
     char slug[SLUG_BYTES_MAX + 24];
     enum status st = check_project_id(acc, p->id, err);
-    if (st == ST_OK)
+    if (st == ST_OK && !(p->nameless && p->name.n == 0))
         st = account__check_name("name", p->name, err);
     if (st == ST_OK)
         st = free_slug(acc, p->name, slug, err);

@@ -57,6 +57,9 @@ void api__edit_path(struct turn *x);
 enum status api__ask_store(struct turn *x, size_t from, struct err *err);
 /* Ask the route what it wants to know, in rounds, and the store for it. */
 enum status api__ask_route(struct turn *x, struct err *err);
+/* deeds.c: what the route wants of accounts; the second one after an edit that failed */
+enum status api__do_deeds(struct turn *x, struct err *err);
+void api__undo_deeds(struct turn *x);
 struct batch *api__batch_new(struct turn *x);
 
 #endif

@@ -68,6 +68,9 @@ static void fill_call(struct turn *x, int method)
     c->n_headers = x->r->n_headers;
     c->now_ns = x->r->received_ns;
     c->base_url = base_url(x);
+    c->server.version = str_of(x->api->parts.version);
+    c->server.uptime_s = (clock_mono_ns() - x->api->started_mono) / NS_PER_S;
+    c->server.ready = x->api->ready && !http_draining(x->api->parts.http);
     c->find_caller = find_caller;
     c->find_ctx = x->api;
 }
@@ -181,15 +184,32 @@ static const char *missing_key_text(const struct turn *x)
                                                  : "Invalid API key";
 }
 
-/* A public half opens only routes of its own product that say so. */
+/* A team's key, or a project's own key of the form that has teams: only this product's routes make projects and keys. */
+static bool opens_team(const struct turn *x)
+{
+    const struct account_key *k = &x->credential.key;
+    return x->credential.known && k->form == ACCOUNT_LANGTRACE && !k->public_half && !k->ingest_only;
+}
+
+/* Exports of traces, logs and metrics, on any product's path. */
+static bool takes_otlp(const struct turn *x, const struct route *route)
+{
+    struct str pattern = str_of(route->pattern);
+    return route->method == METHOD_POST &&
+           (x->decision.dialect == D_OTLP || str_is(pattern, "/api/trace") ||
+               str_ends(pattern, STR("/v1/traces")) || str_ends(pattern, STR("/v1/logs")) ||
+               str_ends(pattern, STR("/v1/metrics")));
+}
+
+/* A public half opens only what its own product's contract opens with it: routes that say so, and OTLP only Lunary's. */
 static bool opens(const struct turn *x, const struct route *route)
 {
     if (!x->credential.key.public_half)
         return true;
-    bool own = (x->credential.form == FORM_LUNARY && x->decision.dialect == D_LLMONITOR) ||
-               (x->credential.form == FORM_LANGFUSE && x->decision.dialect == D_LANGFUSE) ||
-               (x->credential.form == FORM_AGENTTRACE && x->decision.dialect == D_AGENTTRACE) ||
-               x->decision.dialect == D_OTLP;
+    bool otlp = takes_otlp(x, route);
+    bool own = (x->credential.form == FORM_LUNARY && (otlp || x->decision.dialect == D_LLMONITOR)) ||
+               (x->credential.form == FORM_LANGFUSE && !otlp && x->decision.dialect == D_LANGFUSE) ||
+               (x->credential.form == FORM_AGENTTRACE && !otlp && x->decision.dialect == D_AGENTTRACE);
     return own && route->access == ACCESS_PUBLIC;
 }
 
@@ -207,6 +227,8 @@ static bool authorise(struct turn *x, struct http_reply *early)
         return true;
     if (x->credential.failed)
         return refuse(x, early, ST_IO, "The accounts cannot be read right now. Please retry.");
+    if (route->access == ACCESS_TEAM)
+        return opens_team(x) || refuse(x, early, ST_UNAUTHORIZED, "This route requires a Langtrace key");
     if (x->credential.known && x->credential.key.project == 0)
         return refuse(x, early, ST_UNAUTHORIZED, "This key belongs to an organization, not to a project");
     if (!x->credential.known)
@@ -231,7 +253,8 @@ static bool choose(struct turn *x, struct http_reply *early)
     gather_evidence(x, candidates);
     x->decision = decide(&x->evidence);
     const struct router_match *m = &x->matches[x->decision.dialect];
-    x->call.dialect = x->decision.by_default ? NULL : dialects[x->decision.dialect];
+    bool shared = x->decision.by_default && x->decision.dialect != D_OTLP; /* whose shape is its own there */
+    x->call.dialect = shared ? NULL : dialects[x->decision.dialect];
     x->call.route = m->route;
     x->r->note = str_of(dialects[x->decision.dialect]->name);
     if (!fill_params(x, m))

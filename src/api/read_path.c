@@ -82,6 +82,8 @@ enum status api__ask_route(struct turn *x, struct err *err)
         enum status st = x->call.route->ask(&x->call, err);
         if (st == ST_OK)
             st = api__ask_store(x, asked, err);
+        if (st == ST_OK)
+            st = api__do_deeds(x, err);
         if (st != ST_OK)
             return st;
         x->call.round++;

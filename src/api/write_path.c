@@ -92,6 +92,8 @@ void api__edit_path(struct turn *x)
     struct err err = { 0 };
     lock_take(&x->api->edits);
     enum status st = edit(x, &err);
+    if (st != ST_OK)
+        api__undo_deeds(x);
     lock_drop(&x->api->edits);
     if (st == ST_OK) {
         write_reply(x);

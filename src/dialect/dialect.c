@@ -62,6 +62,14 @@ struct ask *call_get(struct call *c, enum entity e, struct str scope, struct str
     return ask;
 }
 
+struct deed *call_deed(struct call *c, int kind)
+{
+    c->deeds = arena_grow(c->arena, c->deeds, &c->cap_deeds, c->n_deeds + 1, sizeof(*c->deeds));
+    struct deed *deed = &c->deeds[c->n_deeds++];
+    *deed = (struct deed){ .kind = kind };
+    return deed;
+}
+
 struct row *ask_row(const struct call *c, size_t i)
 {
     return i < c->n_asks && c->asks[i].n > 0 ? &c->asks[i].rows[0] : NULL;

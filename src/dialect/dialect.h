@@ -41,7 +41,7 @@ enum key_form {
 
 /* Whom a key speaks for. */
 struct caller {
-    int32_t project;       /* number, > 0 */
+    int32_t project;       /* number, > 0; 0: a team's key, on routes of ACCESS_TEAM alone */
     struct str project_id; /* what answers show as project id */
     struct str project_name, project_slug;
     struct str organization_id;
@@ -55,6 +55,7 @@ enum access {
     ACCESS_OPEN,    /* no key (health, documents) */
     ACCESS_PUBLIC,  /* any key, the public half too */
     ACCESS_PRIVATE, /* a secret */
+    ACCESS_TEAM,    /* a Langtrace secret: a team's, or a project's; the route says which it wants */
     ACCESS_BODY,    /* the route finds its credential itself (LLMonitor's app id), with call->find_caller */
 };
 
@@ -110,6 +111,25 @@ enum {
     GROUP_BY_USER
 };
 
+/*
+ * What a route wants to know of accounts, or have done there. A dialect only states it in `ask`; api does it, in order, after the store's
+ * questions of the same round. One that changes something belongs into an edit (ask + write + reply), so that it is alone, and into its last
+ * round. A project made by an edit that fails afterwards is removed again.
+ */
+struct deed {
+    enum { DEED_PROJECT_GET, DEED_PROJECT_NEW, DEED_KEY_MINT } kind;
+    bool done;
+    struct str organization_id; /* NEW, MINT: where */
+    struct str project_id;      /* GET, MINT: which; absent for MINT: a key of the team */
+    /* NEW: as wished. GET and NEW answer: as it is. */
+    struct str name, description, type;
+    /* answers */
+    bool found;     /* GET: there is such a project. MINT: in that organization */
+    int32_t number; /* of the project */
+    int64_t created_ns, updated_ns;
+    struct str secret; /* MINT: the key, in clear */
+};
+
 struct dialect;
 struct route;
 
@@ -128,7 +148,12 @@ struct call {
     size_t n_headers; /* names lower-case */
     struct str body;
     int64_t now_ns;
-    struct str base_url;         /* "http://127.0.0.1:8585" */
+    struct str base_url; /* "http://127.0.0.1:8585" */
+    struct {
+        struct str version;
+        int64_t uptime_s;
+        bool ready;              /* the store takes and answers */
+    } server;                    /* for health routes of products */
     const struct caller *caller; /* NULL on ACCESS_OPEN and ACCESS_BODY */
     enum credential credential;
     /* The project a token (any form) belongs to; NULL unknown. For ACCESS_BODY and LLMonitor's appId. */
@@ -136,6 +161,8 @@ struct call {
     void *find_ctx;
     struct ask *asks;
     size_t n_asks, cap_asks;
+    struct deed *deeds;
+    size_t n_deeds, cap_deeds;
     unsigned round; /* how often ask was called before */
     bool again;     /* set by ask: call me again with these answers */
     struct json json;
@@ -153,6 +180,8 @@ MUST_CHECK enum status call_json(struct call *c, struct json *out, struct err *e
 /* Add a question; the returned pointer is good until the next one is added: keep the index (c->n_asks - 1). */
 struct ask *call_find(struct call *c, enum entity e);
 struct ask *call_get(struct call *c, enum entity e, struct str scope, struct str id, unsigned with);
+/* Add a deed; like a question it may move when the next one is added. */
+struct deed *call_deed(struct call *c, int kind);
 struct row *ask_row(const struct call *c, size_t i); /* the one row of ASK_GET, or NULL */
 
 void reply_header(struct reply *r, struct str name, struct str value);

@@ -15,17 +15,8 @@
         .write = ROUTE_##write_,                                                     \
         .reply = ROUTE_##reply_ },
 
-static const struct route langfuse_routes[] = {
-#include "dialect/langfuse/routes.def"
-};
 static const struct route agenttrace_routes[] = {
 #include "dialect/agenttrace/routes.def"
-};
-static const struct route langtrace_routes[] = {
-#include "dialect/langtrace/routes.def"
-};
-static const struct route otlp_routes[] = {
-#include "dialect/otlp/routes.def"
 };
 #undef ROUTE
 
@@ -35,37 +26,7 @@ static void error_x(const struct call *c, const struct err *err, struct reply *r
     error_shape_x(err, 0, r);
 }
 
-static void error_y(const struct call *c, const struct err *err, struct reply *r)
-{
-    (void)c;
-    error_shape_y(err, r);
-}
-
-/* Numbers of google.rpc.Code. */
-static int rpc_code(int status)
-{
-    switch (status) {
-    case 401: return 16;
-    case 404: return 12;
-    case 413:
-    case 429: return 8;
-    case 503: return 14;
-    default: return 3;
-    }
-}
-
-static void error_otlp(const struct call *c, const struct err *err, struct reply *r)
-{
-    (void)c;
-    error_shape_x(err, rpc_code(status_http(err->code)), r);
-}
-
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-const struct dialect langfuse_dialect = { "langfuse", CORS_REFLECT, langfuse_routes, COUNT(langfuse_routes),
-    error_x };
 const struct dialect agenttrace_dialect = { "agenttrace", CORS_STAR, agenttrace_routes,
     COUNT(agenttrace_routes), error_x };
-const struct dialect langtrace_dialect = { "langtrace", CORS_NONE, langtrace_routes, COUNT(langtrace_routes),
-    error_y };
-const struct dialect otlp_dialect = { "otlp", CORS_REFLECT, otlp_routes, COUNT(otlp_routes), error_otlp };

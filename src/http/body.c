@@ -1,6 +1,5 @@
 /*
- * body: from the headers to the moment when a handler gets the whole, inflated body; and what becomes of the body of a request that
- * is refused.
+ * body: from the headers to the moment when a handler gets the whole, inflated body, whatever transport brings it.
  *
  * Counting. Every byte kept is counted in `inflight` when it arrives, not when it is announced, so a client that announces much and
  * sends nothing takes nothing from others. The limit of the route holds for the body as sent and again as inflated.
@@ -8,23 +7,9 @@
  * Inflating. Bodies are kept as sent until they are complete. Up to http_inline_bytes are then inflated on the I/O thread; if the
  * result does not fit into http_inline_bytes either, a worker starts over. So neither a large body nor a small bomb holds the
  * I/O thread, and starting over costs at most http_inline_bytes of work.
- *
- * Refusing. A client that is still sending does not read, so an answer and a close would reach it as a broken pipe. What it sends
- * is thrown away first: up to the limit, for at most 2 s. Most are done by then, and get an ordinary reply. For the rest,
- * libmicrohttpd has no way to answer before a body's end. So the reply is written to the socket behind its back, our side is shut
- * down, and as much again is thrown away while the client reads it.
  */
 #include "http/http_priv.h"
 
-#include <string.h>
-#include <sys/socket.h>
-
-#include "base/clock.h"
-
-#define THROW_AWAY_NS (2 * NS_PER_S)
-#define THROW_AWAY_S  2u
-#define THROW_AWAY_LEAST \
-    ((int64_t)1 << 20) /* for limits that are smaller, so that their clients keep the connection */
 #define RESERVE_MOST ((size_t)1 << 20) /* on the word of a Content-Length alone */
 #define SLICE        ((size_t)16 * 1024)
 
@@ -57,78 +42,12 @@ void http__body_release(struct request *r)
     uncharge(r, (size_t)r->charged);
 }
 
-/* ---- Refusing ---- */
-
-void http__refuse_with(struct request *r, const struct http_reply *reply)
-{
-    r->refusal = arena_alloc(r->pub.arena, sizeof *r->refusal);
-    *r->refusal = *reply;
-    if (!reply->status)
-        r->refusal->status = 500;
-    r->refused_mono_ns = clock_mono_ns();
-    http__body_release(r);
-    if (r->has_body) /* wakes us when the client neither sends nor leaves */
-        MHD_set_connection_option(r->mhd, MHD_CONNECTION_OPTION_TIMEOUT, THROW_AWAY_S);
-}
-
-void http__refuse(struct request *r, const struct err *err)
-{
-    struct http_reply reply;
-    http__error_reply(r, err, &reply);
-    http__refuse_with(r, &reply);
-}
-
-static void answer_past_the_body(struct request *r)
-{
-    int fd = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    http__write_raw(r, r->refusal);
-    shutdown(fd, SHUT_WR);
-    r->half_closed = true;
-}
-
-/* A piece of a refused body. False: enough has been thrown away. */
-static bool throw_away(struct request *r, size_t n)
-{
-    int64_t now = clock_mono_ns();
-    int64_t most = r->pub.body_limit > THROW_AWAY_LEAST ? r->pub.body_limit : THROW_AWAY_LEAST;
-    r->thrown_away += (int64_t)n;
-    if (r->thrown_away <= most && now - r->refused_mono_ns < THROW_AWAY_NS)
-        return true;
-    if (r->half_closed)
-        return false;
-    answer_past_the_body(r);
-    r->thrown_away = 0;
-    r->refused_mono_ns = now;
-    return true;
-}
-
-void http__body_cut_short(struct request *r)
-{
-    if (r->refusal)
-        answer_past_the_body(r);
-}
-
 /* ---- Taking in ---- */
-
-/* What the headers say of the body. libmicrohttpd has refused lengths that are no numbers. */
-void http__body_expect(struct request *r)
-{
-    struct str length = http_header_get(&r->pub, "content-length");
-    bool chunked = http_header_get(&r->pub, "transfer-encoding").p != NULL;
-    r->declared = -1;
-    if (!chunked && length.p && !str_to_i64(length, &r->declared))
-        r->declared = INT64_MAX;
-    r->has_body = chunked || r->declared > 0;
-}
 
 static enum status check_declared(struct request *r, struct err *err)
 {
     int64_t inflight = atomic_load(&r->http->metrics.inflight);
     int64_t bound = r->http->options.http_inflight_bytes;
-    if (!encoding_parse(http_header_get(&r->pub, "content-encoding"), &r->encoding))
-        return err_set(err, ST_MEDIA,
-            "the content encoding \"%.*s\" is not known here; use gzip, deflate, zstd or identity",
-            STR_ARG(http_header_get(&r->pub, "content-encoding")));
     if (r->declared > r->pub.body_limit)
         return err_set(err, ST_TOO_LARGE, "the body is %lld bytes long, and this path takes at most %lld",
             (long long)r->declared, (long long)r->pub.body_limit);
@@ -140,8 +59,6 @@ static enum status check_declared(struct request *r, struct err *err)
 void http__body_open(struct request *r)
 {
     struct err err;
-    if (!r->has_body)
-        return;
     if (check_declared(r, &err) != ST_OK) {
         http__refuse(r, &err);
         return;
@@ -165,12 +82,9 @@ bool http__body_piece(struct request *r, struct str piece)
 {
     struct err err;
     metric_add(&r->http->metrics.body, (int64_t)piece.n);
-    if (r->refusal)
-        return throw_away(r, piece.n);
-    if (keep(r, piece, &err) == ST_OK)
-        return true;
-    http__refuse(r, &err);
-    return throw_away(r, piece.n);
+    if (!r->refusal && keep(r, piece, &err) != ST_OK)
+        http__refuse(r, &err);
+    return !r->refusal;
 }
 
 /* ---- Inflating ---- */

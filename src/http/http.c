@@ -43,19 +43,6 @@ static size_t cores(void)
     return n > 0 ? (size_t)n : 1;
 }
 
-static enum status start_io(struct http *h, struct err *err)
-{
-    h->io = mem_array(h->n_io, sizeof *h->io);
-    for (size_t i = 0; i < h->n_io; i++)
-        h->io[i] = (struct io){ .http = h, .wake_fd = -1 };
-    for (size_t i = 0; i < h->n_io; i++) {
-        enum status st = http__io_start(&h->io[i], i, err);
-        if (st != ST_OK)
-            return st;
-    }
-    return ST_OK;
-}
-
 enum status http_new(const struct http_options *o, struct http **out, struct err *err)
 {
     struct http *h = mem_alloc(sizeof *h);
@@ -63,7 +50,7 @@ enum status http_new(const struct http_options *o, struct http **out, struct err
     h->n_io = o->http_threads > 0 ? (size_t)o->http_threads : cores();
     size_t workers = o->http_workers > 0 ? (size_t)o->http_workers : 2 * cores();
     http__workers_start(&h->workers, workers, (size_t)o->http_work_queue);
-    enum status st = start_io(h, err);
+    enum status st = http__h1_start(h, err);
     if (st == ST_OK)
         *out = h;
     else
@@ -71,11 +58,11 @@ enum status http_new(const struct http_options *o, struct http **out, struct err
     return st;
 }
 
-enum status http_listen(
-    struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err)
+static enum status listen_for(struct http *h, struct str address, const struct http_handler *handler, bool h2,
+    uint16_t *port, struct err *err)
 {
     struct listener *l = mem_alloc(sizeof *l);
-    *l = (struct listener){ .http = h, .handler = *handler, .fd = -1, .stop_fd = -1 };
+    *l = (struct listener){ .http = h, .handler = *handler, .h2 = h2, .fd = -1, .stop_fd = -1 };
     enum status st = http__listener_open(l, address, port, err);
     if (st != ST_OK) {
         http__listener_close(l);
@@ -88,11 +75,25 @@ enum status http_listen(
     return ST_OK;
 }
 
+enum status http_listen(
+    struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err)
+{
+    return listen_for(h, address, handler, false, port, err);
+}
+
+enum status http_listen_grpc(
+    struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err)
+{
+    enum status st = http__h2_start(h, err);
+    return st == ST_OK ? listen_for(h, address, handler, true, port, err) : st;
+}
+
 static void stop_accepting(struct http *h)
 {
     atomic_store(&h->draining, true);
     for (struct listener *l = h->listeners; l; l = l->next)
         http__listener_stop_accepting(l);
+    http__h2_wake(h);
 }
 
 static void nap(void)
@@ -126,8 +127,8 @@ void http_free(struct http *h)
     stop_accepting(h);
     atomic_store(&h->closing, true);
     wait_for_handlers(h);
-    for (size_t i = 0; i < h->n_io; i++)
-        http__io_stop(&h->io[i]);
+    http__h1_stop(h);
+    http__h2_stop(h);
     http__workers_stop(&h->workers);
     while (h->listeners) {
         struct listener *l = h->listeners;
@@ -135,7 +136,6 @@ void http_free(struct http *h)
         http__listener_close(l);
         mem_free(l);
     }
-    mem_free(h->io);
     mem_free(h);
 }
 

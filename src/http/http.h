@@ -1,7 +1,7 @@
 /*
  * http: bytes to requests and replies to bytes. Knows no traces.
  *
- * Place     main starts listeners; api is the handler. Only this folder includes microhttpd.h.
+ * Place     program starts listeners; api is the handler. Only this folder includes microhttpd.h and nghttp2.h.
  * Threads   I/O threads (one a core) move bytes and run the handler for bodies up to http_inline_bytes; larger bodies and
  *           http_work() run on the worker pool. http_send() and http_continue() may be called from any thread, also when the client
  *           has gone, and never block. After http_send() the request is no longer the caller's. `finish` runs on the I/O thread.
@@ -73,7 +73,7 @@ struct http_handler {
     /* The body is complete. Must lead to exactly one http_send(), now or later. heavy: on a worker, may block. */
     void (*handle)(void *ctx, struct http_request *r, bool heavy);
     /* An error http met itself (limit, bad encoding, damaged gzip, in-flight bound, draining): fill the reply in the product's shape.
-     * out->status is set. When draining, `begin` was not called before. Also called on workers. */
+     * out->status is set. `begin` may not have been called before (draining, no gRPC at all). Also called on workers. */
     void (*error)(void *ctx, struct http_request *r, const struct err *err, struct http_reply *out);
     /* The request is over (reply gone or connection lost): free r->user. After it nothing of r may be touched. */
     void (*finish)(void *ctx, struct http_request *r);
@@ -85,7 +85,16 @@ MUST_CHECK enum status http_new(const struct http_options *o, struct http **out,
  * ST_CONFLICT: taken by another program. ST_INVALID, ST_FORBIDDEN, ST_IO: the sentence tells. The handler is copied. */
 MUST_CHECK enum status http_listen(
     struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err);
-/* Stop taking connections and requests (new requests: 503, Connection: close), wait until running ones are answered or
+/*
+ * The same for gRPC: HTTP/2 without TLS, by prior knowledge (otlp.md 1.7). To the handler a call is a request: POST, the method as
+ * target, metadata as headers, the one message, inflated, as body. It replies with a body, which becomes the message, and how the call
+ * ended: the headers grpc-status (a number), grpc-message (plain text) and grpc-status-details-bin (base64), which go out as trailers.
+ * Where it gives no grpc-status, its HTTP status is translated. The reply's status should be the HTTP one all the same: metrics and
+ * access log count it. The first call starts up to two more I/O threads.
+ */
+MUST_CHECK enum status http_listen_grpc(
+    struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err);
+/* Stop taking connections and requests (new requests: 503, Connection: close; gRPC: UNAVAILABLE, GOAWAY), wait until running ones are answered or
  * `until_mono_ns`. */
 void http_drain(struct http *h, int64_t until_mono_ns);
 /* Closes every connection. Waits, without a limit, until handlers have answered the requests they own. */

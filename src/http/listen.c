@@ -159,7 +159,10 @@ static void hand_over(struct listener *l, int fd, const struct sockaddr_storage 
     struct arrival *a = mem_alloc(sizeof *a);
     *a = (struct arrival){ .mail.is_arrival = true, .listener = l, .fd = fd, .peer = *peer, .peer_n = n };
     metric_add(&h->metrics.connections, 1);
-    http__io_post(&h->io[atomic_fetch_add(&h->next_io, 1) % h->n_io], &a->mail);
+    if (l->h2)
+        http__h2_post(h, a);
+    else
+        http__h1_post(h, a);
 }
 
 /* The system is out of something. Returns how many ms to leave the socket alone. */

@@ -118,7 +118,10 @@ static void take_said(struct scan *s, const struct span *sp)
     claim_said(s, DERIVED_ENVIRONMENT, sp->hint_rank, sp, "environment", &d->environment);
     claim_said(s, DERIVED_USER, sp->hint_rank, sp, "user_hint", &d->user_id);
     claim_said(s, DERIVED_USER, RANK_HINT, sp, "session_user_id", &d->user_id);
+    claim_said(s, DERIVED_USER, RANK_HINT, sp, "user_shared", &d->user_id);
     claim_said(s, DERIVED_SESSION, sp->hint_rank, sp, "session_hint", &d->session_id);
+    claim_said(s, DERIVED_SESSION, RANK_HINT, sp, "session_shared", &d->session_id);
+    claim_said(s, DERIVED_NAME, sp->hint_rank, sp, "name_hint", &d->name);
     if (json_is_arr(tags))
         add_tags(s, sp, sp->said_rank, json_text(s->scratch, tags));
     if (json_is_obj(metadata) && json_size(metadata))

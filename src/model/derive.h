@@ -10,8 +10,9 @@
 /* Everything a trace shows of its observations. rows: all of them, ROW columns filled, any order (sorted inside).
  * scores, sessions play no part. Observation input and output stay V_REF.
  * Members of `said` that are looked at: name user_id session_id tags metadata public input output (rank 3; of LLMonitor 2, on a root),
- * release version environment (2 on a root, else 1), user_hint session_hint (the same), session_user_id (1), as_root, blocked (a guardrail
- * did not pass), skip_usage (a roll-up of other spans: its usage and cost are not summed, otlp.md 2.7). */
+ * release version environment (2 on a root, else 1), name_hint user_hint session_hint (the same), session_user_id and what many spans
+ * share, user_shared session_shared (1, on a root too), as_root, blocked (a guardrail did not pass), skip_usage (a roll-up of other
+ * spans: its usage and cost are not summed, otlp.md 2.7). */
 void derive_trace(
     struct arena *a, const struct row *rows, size_t n, const struct price_table *prices, struct derived *out);
 
@@ -42,6 +43,14 @@ struct exchange {
 };
 void derive_exchanges(
     struct arena *a, const struct row *messages, size_t n, struct exchange **out, size_t *n_out);
+
+/* Content of one span that came as log records: its records of kind LOG_MESSAGE, any order, bodies V_JSON -> input, an array of messages,
+ * and output, the one choice or an array of them. Absent: none. The status of a record tells which of the two it belongs to. */
+#define LOG_MESSAGE    "log_message"
+#define MESSAGE_INPUT  "input"
+#define MESSAGE_OUTPUT "output"
+void derive_messages(
+    struct arena *a, const struct row *records, size_t n, struct str *input, struct str *output);
 
 /* Final usage of an observation: disjoint keys (design.md 2), as JSON object text, and sums. profile of the row's newest usage
  * writer decides what was counted inside what. Absent when the row has no usage. */

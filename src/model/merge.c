@@ -150,6 +150,15 @@ struct state *state_lift(struct arena *a, const struct state *old, const struct 
     return s;
 }
 
+void state_forget(struct state *s, enum profile profile)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n_cells; i++)
+        if (s->writers[s->cells[i].writer].profile != profile)
+            s->cells[kept++] = s->cells[i];
+    s->n_cells = kept;
+}
+
 /* ---- the join ------------------------------------------------------------------------------------------------------- */
 
 struct join {

@@ -48,6 +48,9 @@ struct payload_loader {
 MUST_CHECK enum status state_join(struct arena *a, const struct state *old, const struct state *b,
     const struct payload_loader *load, struct state **out, bool *changed, struct err *err);
 
+/* Take back what events of this profile stated, before what replaces it is joined; their writers go with the join. */
+void state_forget(struct state *s, enum profile profile);
+
 /* Is this a value that goes into the payload record of its writer (and not there yet)? The store writes those of the new writers
  * whose `record` is still 0 as pieces numbered by column, then sets `record`, then encodes. */
 bool state_writes(const struct state *s, const struct cell *c);

@@ -4,7 +4,7 @@
  *
  *   LLMonitor         cached tokens lie inside `input`
  *   LangWatch         reasoning tokens lie inside `output`
- *   OTLP, Langtrace   cache reads and writes lie inside `input`, reasoning and audio inside `output`
+ *   OTLP, Langtrace   disjoint as decoded: what lies inside what depends on who wrote the span (otlp.md 2.7), and is known only there
  *   Langfuse, AgentTrace, edits   disjoint as sent
  */
 #include "model/derive.h"
@@ -57,13 +57,9 @@ static void take_out(const struct counts *c, const char *from, const char *prefi
 
 static void make_disjoint(const struct counts *c, unsigned family)
 {
-    if (family == FAMILY_LLMONITOR || family == FAMILY_OTLP)
+    if (family == FAMILY_LLMONITOR)
         take_out(c, "input", "input_cached_tokens");
-    if (family == FAMILY_OTLP) {
-        take_out(c, "input", "input_cache_creation");
-        take_out(c, "output", "output_audio_tokens");
-    }
-    if (family == FAMILY_LANGWATCH || family == FAMILY_OTLP)
+    if (family == FAMILY_LANGWATCH)
         take_out(c, "output", "output_reasoning_tokens");
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -32,8 +33,16 @@ size_t settings_sets(struct settings *s, struct option_set sets[4])
     return 4;
 }
 
+/* Where a listener is reached. number 0: it is closed. */
+struct port {
+    struct str host;
+    uint16_t number;
+};
+
 /* Everything `serve` holds open. NULL members were not reached. */
 struct server {
+    int argc;
+    char **argv;
     struct settings settings;
     struct arena *arena; /* of the settings' texts */
     struct account *account;
@@ -41,8 +50,7 @@ struct server {
     struct ingest *ingest;
     struct http *http;
     struct api *api;
-    uint16_t port;
-    struct str host;
+    struct port listen, otlp_http, otlp_grpc;
 };
 
 static int say(const struct err *err)
@@ -146,10 +154,62 @@ static enum status open_data(struct server *s, struct err *err)
     return st == ST_OK ? make_accounts(s, err) : st;
 }
 
-static void note_closed_port(const char *option, const char *value)
+typedef enum status (*listen_fn)(
+    struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err);
+
+static enum status open_port(
+    struct server *s, listen_fn listen, const char *address, struct port *p, struct err *err)
 {
-    if (strcmp(value, "off") != 0)
-        log_info("serve", "--%s %s stays closed: OpenTelemetry is not built yet", option, value);
+    struct str text = str_of(address);
+    size_t colon = text.n;
+    while (colon > 0 && text.p[colon - 1] != ':')
+        colon--;
+    p->host = colon > 1 ? str_sub(text, 0, colon - 1) : STR("127.0.0.1");
+    return listen(s->http, text, api_handler(s->api), &p->number, err);
+}
+
+struct otlp_port {
+    listen_fn listen;
+    const char *option, *variable, *address;
+    struct port *at;
+};
+
+/* Is it on the command line or in the environment? */
+static bool is_given(const struct server *s, const struct otlp_port *p)
+{
+    struct str name = str_of(p->option);
+    for (int i = 0; i < s->argc; i++) {
+        struct str word = str_of(s->argv[i]);
+        if (str_starts(word, name) && (word.n == name.n || word.p[name.n] == '='))
+            return true;
+    }
+    return getenv(p->variable) != NULL;
+}
+
+/* A port that nobody asked for may be another program's, such as a collector's; the server is of use without it. */
+static enum status open_otlp_port(struct server *s, const struct otlp_port *p, struct err *err)
+{
+    if (strcmp(p->address, "off") == 0)
+        return ST_OK;
+    enum status st = open_port(s, p->listen, p->address, p->at, err);
+    if (st != ST_CONFLICT || is_given(s, p))
+        return st;
+    log_warn("serve", "%s stays closed: %s is taken by another program; name another port, or off", p->option,
+        p->address);
+    return ST_OK;
+}
+
+static enum status open_ports(struct server *s, struct err *err)
+{
+    const struct serve_options *o = &s->settings.serve;
+    const struct otlp_port ports[] = {
+        { http_listen, "--otlp-http", "TRACEWELL_OTLP_HTTP", o->otlp_http, &s->otlp_http },
+        { http_listen_grpc, "--otlp-grpc", "TRACEWELL_OTLP_GRPC", o->otlp_grpc, &s->otlp_grpc },
+    };
+    enum status st = open_port(s, http_listen, o->listen, &s->listen, err);
+    for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]) && st == ST_OK; i++)
+        st = open_otlp_port(s, &ports[i], err);
+    return st;
 }
 
 static enum status open_network(struct server *s, struct err *err)
@@ -164,15 +224,7 @@ static enum status open_network(struct server *s, struct err *err)
         .account = s->account,
         .version = TW_VERSION,
         .commit = TW_COMMIT });
-    struct str listen = str_of(s->settings.serve.listen);
-    st = http_listen(s->http, listen, api_handler(s->api), &s->port, err);
-    size_t colon = listen.n;
-    while (colon > 0 && listen.p[colon - 1] != ':')
-        colon--;
-    s->host = str_sub(listen, 0, colon ? colon - 1 : 0);
-    note_closed_port("otlp-http", s->settings.serve.otlp_http);
-    note_closed_port("otlp-grpc", s->settings.serve.otlp_grpc);
-    return st;
+    return open_ports(s, err);
 }
 
 static void close_all(struct server *s)
@@ -213,7 +265,11 @@ static void run_until_signal(struct server *s, const sigset_t *set)
 {
     int got = 0;
     api_ready(s->api);
-    printf("tracewell ready http://%.*s:%u\n", STR_ARG(s->host), s->port);
+    if (s->otlp_http.number)
+        printf("otlp http://%.*s:%u\n", STR_ARG(s->otlp_http.host), s->otlp_http.number);
+    if (s->otlp_grpc.number)
+        printf("otlp grpc://%.*s:%u\n", STR_ARG(s->otlp_grpc.host), s->otlp_grpc.number);
+    printf("tracewell ready http://%.*s:%u\n", STR_ARG(s->listen.host), s->listen.number);
     fflush(stdout);
     sigwait(set, &got);
     log_info("serve", "%s: draining", got == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -221,7 +277,7 @@ static void run_until_signal(struct server *s, const sigset_t *set)
 
 int command_serve(int argc, char **argv)
 {
-    struct server s = { .arena = arena_new() };
+    struct server s = { .arena = arena_new(), .argc = argc, .argv = argv };
     struct err err = { 0 };
     sigset_t set;
     for (int i = 0; i < argc; i++)

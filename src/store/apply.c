@@ -206,6 +206,13 @@ static enum status put_observation(
     return ST_OK;
 }
 
+/* Ids hold no control characters. */
+static struct str span_key(struct arena *a, const struct row *message)
+{
+    struct str trace = row_text(message, RECORD_trace_id), span = row_text(message, RECORD_parent_id);
+    return arena_printf(a, "%.*s%c%.*s", STR_ARG(trace), 0, STR_ARG(span));
+}
+
 static enum status put_event_row(
     struct store *s, const struct event *e, struct row *r, struct row *old, struct err *err)
 {
@@ -218,6 +225,8 @@ static enum status put_event_row(
         touched_add(&s->traces, s->group, e->project, e->id);
     else if (e->entity == MESSAGE)
         touched_add(&s->threads, s->group, e->project, e->scope);
+    else if (e->profile == PROFILE_OTLP_LOG_MESSAGE)
+        touched_add(&s->spans, s->group, e->project, span_key(s->group, r));
     else if (e->entity == SESSION && !old)
         return store__retree_children(s, e->project, e->id, err);
     return ST_OK;
@@ -325,6 +334,28 @@ enum status store__put_computed(
     return store__put(s, &r, old, err);
 }
 
+enum status store__put_again(struct store *s, const struct event *e, struct err *err)
+{
+    struct view v = { s, NULL };
+    struct payload_loader load = store__loader(&v);
+    struct row *old, r;
+    struct state *before = NULL, *joined;
+    struct str scope;
+    bool changed = false;
+    enum status st = locate(s, e, &old, &scope, err);
+    if (st == ST_OK && old)
+        st = state_decode(s->group, e->entity, old->cols, old->fold, &before, err);
+    if (st != ST_OK || state_knows(before, e))
+        return st;
+    if (before)
+        state_forget(before, e->profile);
+    struct state *lifted = state_lift(s->group, before, e, s->recv_ns);
+    st = state_join(s->group, before, lifted, &load, &joined, &changed, err);
+    if (st == ST_OK && changed && (st = write_state(s, e, joined, old, scope, &r, err)) == ST_OK)
+        st = put_event_row(s, e, &r, old, err);
+    return st;
+}
+
 /* ---- the group ------------------------------------------------------------------------------------------------------ */
 
 static enum status open_group(struct store *s, struct err *err)
@@ -336,7 +367,7 @@ static enum status open_group(struct store *s, struct err *err)
         return st;
     s->open = true;
     arena_reset(s->group);
-    s->traces = s->threads = (struct touched){ 0 };
+    s->traces = s->threads = s->spans = (struct touched){ 0 };
     s->pending = (struct pending){ 0 };
     return ST_OK;
 }
@@ -425,12 +456,14 @@ enum status store_apply(struct store *s, struct batch *b, int64_t recv_ns, struc
     return b->n_removals ? apply_removals(s, b, err) : ST_OK;
 }
 
-/* Threads first: their exchanges are rows that traces derive from. Both lists may grow while they are walked. */
+/* Threads and log messages first: what is made of them are rows that traces derive from. Both lists may grow while they are walked. */
 static enum status settle_group(struct store *s, struct err *err)
 {
     enum status st = ST_OK;
     for (size_t i = 0; i < s->threads.n && st == ST_OK; i++)
         st = store__thread_refresh(s, s->threads.items[i].project, s->threads.items[i].id, err);
+    for (size_t i = 0; i < s->spans.n && st == ST_OK; i++)
+        st = store__messages_refresh(s, s->spans.items[i].project, s->spans.items[i].id, err);
     for (size_t i = 0; i < s->traces.n && st == ST_OK; i++)
         st = store__trace_refresh(s, s->traces.items[i].project, s->traces.items[i].id, err);
     return st;

@@ -2,6 +2,7 @@
 #ifndef STORE_STORE_PRIV_H
 #define STORE_STORE_PRIV_H
 
+#include "model/derive.h"
 #include "store/driver.h"
 #include "store/record.h"
 
@@ -39,6 +40,7 @@ struct store {
     bool open;              /* a commit group is open */
     struct touched traces;  /* to derive again before the commit */
     struct touched threads; /* whose exchanges to compute again */
+    struct touched spans;   /* whose log messages to put together again: trace id, a zero byte, span id */
     struct pending pending; /* events not applied yet */
     int64_t recv_ns;        /* of the event at hand */
     int64_t newest_recv_ns; /* never goes backwards */
@@ -73,6 +75,9 @@ bool rows_gather(void *ctx, struct row *r);
 enum status store__put_computed(
     struct store *s, const struct event *e, struct str scope, enum identity identity, struct err *err);
 
+/* A statement the store computed about a row that others state too: it replaces the one of the same profile that stands. */
+enum status store__put_again(struct store *s, const struct event *e, struct err *err);
+
 /* tree.c: identity of LLMonitor runs */
 enum status store__tree_place(
     struct store *s, int32_t project, const struct row *r, struct str *trace_id, struct err *err);
@@ -81,6 +86,8 @@ enum status store__retree_children(struct store *s, int32_t project, struct str 
 enum status store__move(struct store *s, struct row *r, struct str trace_id, struct err *err);
 /* threads.c */
 enum status store__thread_refresh(struct store *s, int32_t project, struct str thread, struct err *err);
+/* logs.c: content of spans that came as log messages */
+enum status store__messages_refresh(struct store *s, int32_t project, struct str key, struct err *err);
 /* settle.c: derived values of touched traces */
 enum status store__trace_refresh(struct store *s, int32_t project, struct str trace_id, struct err *err);
 /* remove.c */

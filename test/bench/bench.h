@@ -5,6 +5,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -41,7 +42,18 @@ struct requests requests_search(size_t n);    /* LangWatch search, newest 50 */
 struct requests requests_search_user(size_t n);
 struct requests requests_trace(size_t n); /* one trace by id */
 struct requests requests_runs(size_t n);  /* Lunary runs, newest 50 */
+/* OTLP: 100 spans a request, whole traces of 10; lean ones of 11 attributes, chat ones of 2 to 6 KB (otlp.c) */
+struct requests requests_otlp_lean(size_t n); /* protobuf */
+struct requests requests_otlp_lean_json(size_t n);
+struct requests requests_otlp_chat(size_t n); /* protobuf */
+struct requests requests_otlp_chat_json(size_t n);
+char *prose_of(size_t least); /* caller frees */
 void requests_free(struct requests *r);
+
+/* ---- limit.c: spans/s that the machine could do at most with these protobuf requests; files below dir */
+double limit_run(const char *dir, const struct requests *r);
+/* Spans/s that one thread decodes and maps, nothing stored. */
+double decode_run(const struct requests *r, bool json);
 
 /* ---- load.c: sending them */
 struct load_result {

@@ -113,6 +113,13 @@ static void add_prose(struct text *t, size_t least)
         add(t, "%s ", words[next() % (sizeof(words) / sizeof(words[0]))]);
 }
 
+char *prose_of(size_t least)
+{
+    struct text t = { 0 };
+    add_prose(&t, least);
+    return t.p;
+}
+
 static struct bytes request(const char *method, const char *path, const char *header, const struct text *body)
 {
     struct text r = { 0 };

@@ -94,6 +94,32 @@ static void put_typed(struct reader *r, const char *key, const struct value *v)
     jw_obj_end(&r->w);
 }
 
+/* Of an OTLP row only what its user said: the vectors do not name what is added to it (otlp.md 2.14). */
+static void put_metadata(struct reader *r, const struct row *row)
+{
+    static const char *const added[] = { "attributes", "resourceAttributes", "scope" };
+    const struct value *v = &row->cols[OBSERVATION_metadata];
+    struct json metadata, member;
+    struct str key;
+    if (!(row_families(row) & FAMILY_OTLP) || v->kind != V_JSON ||
+        json_parse(r->a, v->s, 0, &metadata, NULL) != ST_OK) {
+        put_json(r, "metadata", v);
+        return;
+    }
+    jw_key(&r->w, "metadata");
+    jw_obj(&r->w);
+    for (struct json_iter it = json_iter(metadata); json_next(&it, &key, &member);) {
+        bool is_added = false;
+        for (size_t i = 0; i < sizeof added / sizeof *added; i++)
+            is_added |= str_is(key, added[i]);
+        if (!is_added) {
+            jw_key_str(&r->w, key);
+            jw_value(&r->w, member);
+        }
+    }
+    jw_obj_end(&r->w);
+}
+
 static void show_prompt(struct reader *r, const struct row *row)
 {
     struct json prompt;
@@ -128,7 +154,7 @@ static void show_observation(struct reader *r, const struct row *row)
     put_json(r, "output", &row->cols[OBSERVATION_output]);
     put_typed(r, "output:typed", &row->cols[OBSERVATION_output]);
     put_typed(r, "input:typed", &row->cols[OBSERVATION_input]);
-    put_json(r, "metadata", &row->cols[OBSERVATION_metadata]);
+    put_metadata(r, row);
     put_json(r, "usage", &row->cols[OBSERVATION_usage]);
     put_json(r, "cost", &row->cols[OBSERVATION_cost]);
     put_json(r, "params", &row->cols[OBSERVATION_params]);

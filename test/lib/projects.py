@@ -7,6 +7,8 @@ from lib.lunary import Lunary
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 INIT = os.path.join(HERE, "..", "data", "init.json")
+TEAM = "scratch"  # the organization of the empty projects
+TEAM_KEY = "5c" * 32
 
 
 class Project:
@@ -42,7 +44,7 @@ def other(client):
 def scratch(client, i):
     """The i-th empty project of write_init()."""
     return Project(client, _uuid(0, i), f"sk-lw-scratch-{i}", _uuid(0, i), _uuid(1, i),
-                   {"tracewell": f"tw_scratch_{i}"})
+                   {"tracewell": f"tw_scratch_{i}", "langtrace": f"lt-scratch-{i}", "team": TEAM_KEY})
 
 
 def _uuid(kind, i):
@@ -54,11 +56,12 @@ def write_init(path, count):
     with open(INIT, encoding="utf-8") as f:
         init = json.load(f)
     init["organizations"].append({
-        "id": "scratch", "name": "Scratch", "projects": [{
+        "id": "scratch", "name": "Scratch", "team_key": TEAM_KEY, "projects": [{
             "id": _uuid(0, i), "name": f"scratch {i}",
             "keys": [{"form": "langwatch", "secret": f"sk-lw-scratch-{i}"},
                      {"form": "lunary", "public": _uuid(0, i), "secret": _uuid(
-                         1, i)}, {"form": "tracewell", "secret": f"tw_scratch_{i}"}]
+                         1, i)}, {"form": "tracewell", "secret": f"tw_scratch_{i}"},
+                     {"form": "langtrace", "secret": f"lt-scratch-{i}"}]
         } for i in range(count)]
     })
     with open(path, "w", encoding="utf-8") as f:

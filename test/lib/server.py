@@ -18,17 +18,17 @@ SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:abort_on_error=0:verify_asan_link_order=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1", "TSAN_OPTIONS": "second_deadlock_stack=1",
 }
-DEFAULTS = ["--listen", "127.0.0.1:0", "--otlp-http", "off", "--otlp-grpc", "off"]
+DEFAULTS = ["--listen", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"]
 
 
 class Server:
-    """One running `tracewell serve`. `base` changes with every start."""
-    def __init__(self, binary, data=None, init=None, options=(), env=None, start_seconds=30):
+    """One running `tracewell serve`. `base`, `otlp_port` and `grpc_port` change with every start; a port that is off is None."""
+    def __init__(self, binary, data=None, init=None, options=(), env=None, start_seconds=30, ports=DEFAULTS):
         self.binary, self.init, self.options, self.env = binary, init, list(options), dict(env or {})
-        self.start_seconds = start_seconds
+        self.start_seconds, self.ports = start_seconds, ports
         self.owns = data is None
         self.data = data or tempfile.mkdtemp(prefix="tracewell-test-")
-        self.base = self.pid = self.process = None
+        self.base = self.pid = self.process = self.otlp_port = self.grpc_port = None
         self.lines = []
         self.reader = None
         self.lock = threading.Lock()
@@ -37,7 +37,7 @@ class Server:
 
     def command(self):
         init = ["--init", self.init] if self.init else []
-        return [self.binary, "serve", "--data", self.data, *DEFAULTS, *init, *self.options]
+        return [self.binary, "serve", "--data", self.data, *self.ports, *init, *self.options]
 
     def environment(self):
         clean = {k: v for k, v in os.environ.items() if not k.startswith("TRACEWELL_")}
@@ -51,18 +51,19 @@ class Server:
         self.pid = self.process.pid
         self.reader = threading.Thread(target=self._collect, args=(self.process.stderr, ), daemon=True)
         self.reader.start()
-        line = self._ready_line(began + self.start_seconds)
-        match = re.search(r"tracewell ready (http://\S+)$", line or "")
+        said = self._until_ready(began + self.start_seconds)
+        match = re.search(r"^tracewell ready (http://\S+)$", said, re.M)
         if not match:
             self.kill()
-            raise Failure(f"the server did not get ready: {line!r}; it logged: {self.log()[-800:] or 'nothing'}")
+            raise Failure(f"the server did not get ready: {said!r}; it logged: {self.log()[-800:] or 'nothing'}")
         self.base = match.group(1)
+        self.otlp_port, self.grpc_port = (_port(said, scheme) for scheme in ("http", "grpc"))
         self.start_time = time.monotonic() - began
         threading.Thread(target=_drain, args=(self.process.stdout, ), daemon=True).start()
         return self
 
-    def _ready_line(self, until):
-        """Standard output up to the ready line (the first start on an empty folder may print keys before it)."""
+    def _until_ready(self, until):
+        """Standard output up to the ready line; before it stand the ports of OTLP, and first keys of an empty folder."""
         got, out = b"", self.process.stdout
         os.set_blocking(out.fileno(), False)
         while time.monotonic() < until:
@@ -72,10 +73,9 @@ class Server:
                 break
             got += piece or b""
             lines = got.decode("utf-8", "replace").split("\n")
-            for line in lines[:-1]:
-                if "tracewell ready " in line:
-                    os.set_blocking(out.fileno(), True)
-                    return line
+            if any("tracewell ready " in line for line in lines[:-1]):
+                os.set_blocking(out.fileno(), True)
+                return "\n".join(lines[:-1])
         return got.decode("utf-8", "replace")
 
     def _collect(self, stream):
@@ -155,6 +155,11 @@ class Server:
 
     def __exit__(self, *_):
         self.remove()
+
+
+def _port(said, scheme):
+    match = re.search(rf"^otlp {scheme}://\S+:(\d+)$", said, re.M)
+    return int(match.group(1)) if match else None
 
 
 def _drain(stream):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import tarfile
@@ -208,6 +209,35 @@ def taken_port(e):
     code, _, err = tracewell(e.binary, "serve", "--data", data, "--listen", f"127.0.0.1:{port}", "--otlp-http", "off",
                              "--otlp-grpc", "off", timeout=20)
     true(code == 1 and port in err, f"a taken port is named: {code} {err!r}")
+
+
+@commands("otlp-ports")
+def otlp_ports(e):
+    """The plain one is the whole API once more, the other speaks HTTP/2. One that was asked for and is taken is an error."""
+    with e.fresh_server() as server:
+        true(server.otlp_port and server.grpc_port, f"ports: {server.otlp_port}, {server.grpc_port}")
+        status(Client(f"http://127.0.0.1:{server.otlp_port}").get("/readyz"), 200)
+        with socket.create_connection(("127.0.0.1", server.grpc_port), 10) as s:
+            s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+            true(s.recv(9)[3] == 4, "an HTTP/2 server answers with its settings")
+        with socket.create_connection(("127.0.0.1", server.grpc_port), 10) as s:
+            s.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: t\r\n\r\n")
+            true(b"--otlp-http" in s.recv(4096), "who speaks HTTP/1.1 there is told where to go")
+        for option, port in (("--otlp-http", server.otlp_port), ("--otlp-grpc", server.grpc_port)):
+            data = os.path.join(e.folder, "taken-otlp")
+            code, _, err = tracewell(e.binary, "serve", "--data", data, *DEFAULTS, option, f"127.0.0.1:{port}", timeout=20)
+            true(code == 1 and str(port) in err, f"{option} on a taken port: {code} {err!r}")
+        server.stop()
+    with e.fresh_server(options=("--otlp-http", "off", "--otlp-grpc", "off")) as server:
+        true(server.otlp_port is None and server.grpc_port is None, "off is off")
+        server.stop()
+    usual = ("--listen", "127.0.0.1:0")
+    with e.fresh_server(ports=usual) as first, e.fresh_server(ports=usual) as second:
+        true(second.otlp_port is None and second.grpc_port is None, "the usual ports can be taken once")
+        for option in ("--otlp-http", "--otlp-grpc"):
+            true(f"{option} stays closed" in second.log(), f"the second says so: {second.log()!r}")
+        second.stop()
+        first.stop()
 
 
 class Load:

@@ -93,6 +93,17 @@ def keyless(pair, dialect, method, pattern):
         true(MARK not in reply.text, f"{method} {path} without a key shows A's text")
 
 
+def foreign_team(pair, method, pattern):
+    """A route that a team's key opens: another project's own key and another team's key do not make or mint anything for A."""
+    for key in ("f" * 64, pair.b.keys["langtrace"], pair.b.private):
+        for query in (f"?project_id={pair.a.id}", "?team_id=scratch"):
+            reply = pair.b.client.request(method, pattern + query, {"teamId": "acme", "name": "stolen"},
+                                          {"X-API-Key": key})
+            status(reply, 401)
+            true("apiKey" not in reply.text, f"{method} {pattern} mints a key for A: {reply.text[:200]}")
+    equal(pair.seed.snapshot(), pair.before, f"A's rows after {method} {pattern}")
+
+
 def body_access(pair, method, pattern):
     """Routes that find their credential in body, query or path: A's data needs A's."""
     for path in paths(pattern, [pair.b.public]):
@@ -138,13 +149,15 @@ def tests(environment):
         yield "isolation/routes", lambda environment: (_ for _ in ()).throw(Skip("src/dialect has no routes.def yet"))
     for dialect, method, pattern, access in found:
         name = f"isolation/{dialect}-{method}-{re.sub(r'[^A-Za-z0-9_{}-]+', '.', pattern).strip('.') or 'root'}"
-        if access in ("PRIVATE", "PUBLIC"):
+        if access in ("PRIVATE", "PUBLIC", "TEAM"):
             yield name, lambda e, d=dialect, m=method, p=pattern: foreign(pair.ready(e), d, m, p)
             yield f"{name}-without-key", lambda e, d=dialect, m=method, p=pattern: keyless(pair.ready(e), d, m, p)
         elif access == "BODY":
             yield name, lambda e, m=method, p=pattern: body_access(pair.ready(e), m, p)
         else:
             yield name, lambda e, m=method, p=pattern: open_route(pair.ready(e), m, p)
+        if access == "TEAM":
+            yield f"{name}-of-another", lambda e, m=method, p=pattern: foreign_team(pair.ready(e), m, p)
         if access == "PRIVATE" and dialect == "llmonitor":
             yield f"{name}-with-public-key", lambda e, m=method, p=pattern: public_half(pair.ready(e), m, p)
     yield "isolation/same-ids-in-both", lambda e: same_ids(pair.ready(e))

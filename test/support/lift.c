@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "dialect/dialect.h"
+#include "dialect/otlp/otlp.h"
 
 struct lifter {
     struct batch *b;
@@ -935,6 +935,29 @@ static const struct decoder {
     { "llmonitor", &llmonitor_dialect, "/api/report" },
 };
 
+/* OTLP's bodies are decoded for every dialect alike, so no dialect's route is needed. */
+static void take_span(void *ctx, const struct otlp_span *span)
+{
+    struct err err = { 0 };
+    if (otlp_map_span(ctx, span, &err) == ST_OK)
+        return;
+    fprintf(stderr, "otlp refuses: %s\n", err.text);
+    abort();
+}
+
+static void decode_otlp(struct lifter *l, struct json body)
+{
+    struct otlp_mapper *m = otlp_mapper_new(l->b, l->project, INT64_C(1800000000) * NS_PER_S, STR_NONE);
+    const struct otlp_sink sink = { .ctx = m, .span = take_span };
+    struct otlp_tally tally = { 0 };
+    struct err err = { 0 };
+    if (otlp_read_json(l->b->arena, body, SIGNAL_TRACES, &sink, &tally, &err) != ST_OK || tally.rejected) {
+        fprintf(stderr, "otlp cannot read: %s%s\n", err.text, tally.first.text);
+        abort();
+    }
+    otlp_mapper_free(m);
+}
+
 static const struct decoder *decoder_of(struct str dialect)
 {
     for (size_t i = 0; i < sizeof decoders / sizeof *decoders; i++)
@@ -945,7 +968,7 @@ static const struct decoder *decoder_of(struct str dialect)
 
 bool lift_has_decoder(struct str dialect)
 {
-    return decoder_of(dialect) != NULL;
+    return str_is(dialect, "otlp") || decoder_of(dialect) != NULL;
 }
 
 /* Every token opens the caller's project: LLMonitor's bodies name theirs by app id. */
@@ -1006,7 +1029,10 @@ struct batch *lift_item(struct str dialect, struct json item, int32_t project, b
     else if (patched.v)
         lift_patch(&l, json_str(patched), body);
     if (body.v && decoded && lift_has_decoder(dialect)) {
-        decode(&l, decoder_of(dialect), body);
+        if (str_is(dialect, "otlp"))
+            decode_otlp(&l, body);
+        else
+            decode(&l, decoder_of(dialect), body);
         return b;
     }
     for (size_t i = 0; body.v && !patched.v && i < sizeof dialects / sizeof *dialects; i++)

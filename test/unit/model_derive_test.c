@@ -99,6 +99,33 @@ static void test_root_gives_and_hints_fill(void **state)
     kit_fini(&t.k);
 }
 
+/* A resource or a request speaks for all its spans alike, so it only fills, on a root too; the earliest span has it. */
+static void test_what_many_spans_share_only_fills(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 2; order++) {
+        struct trace t;
+        setup(&t, 1);
+        for (int i = 0; i < 2; i++) {
+            bool root = i == order;
+            struct event *e = root ? span(&t, PROFILE_OTLP_SPAN, "root", NULL, 0, 9)
+                                   : span(&t, PROFILE_OTLP_SPAN, "child", "root", 1, 5);
+            event_set_json(e, OBSERVATION_said,
+                root ? STR("{\"name_hint\":\"hinted\",\"user_shared\":\"u\",\"session_shared\":\"root's\"}")
+                     : STR("{\"session_hint\":\"child's\",\"user_shared\":\"later\"}"));
+            add(&t, e);
+        }
+        struct row *r = derive(&t);
+        SHOWS(trace_name(r), "hinted");
+        SHOWS(trace_user_id(r), "u");
+        SHOWS(trace_session_id(r), "root's");
+        assert_int_equal(t.derived.ranks[DERIVED_USER], RANK_HINT);
+        assert_int_equal(t.derived.ranks[DERIVED_SESSION], RANK_HINT);
+        assert_int_equal(t.derived.ranks[DERIVED_NAME], RANK_BASE);
+        kit_fini(&t.k);
+    }
+}
+
 static void test_without_a_root_there_are_guesses(void **state)
 {
     (void)state;
@@ -453,6 +480,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_root_gives_and_hints_fill),
+        cmocka_unit_test(test_what_many_spans_share_only_fills),
         cmocka_unit_test(test_without_a_root_there_are_guesses),
         cmocka_unit_test(test_langfuse_spans_name_nothing),
         cmocka_unit_test(test_runs),

@@ -73,8 +73,10 @@ static void test_usage_keys_are_disjoint(void **state)
     usage_of(PROFILE_OTLP_SPAN,
         "{\"input\":100,\"output\":50,\"input_cached_tokens\":40,\"input_cache_creation\":10,\"output_reasoning_tokens\":20,"
         "\"output_audio_tokens\":5,\"total\":150}",
-        "{\"input\":50,\"output\":25,\"input_cached_tokens\":40,\"input_cache_creation\":10,\"output_reasoning_tokens\":20,"
-        "\"output_audio_tokens\":5,\"total\":150}");
+        "{\"input\":100,\"output\":50,\"input_cached_tokens\":40,\"input_cache_creation\":10,\"output_reasoning_tokens\":20,"
+        "\"output_audio_tokens\":5,\"total\":150}"); /* disjoint when it was decoded */
+    usage_of(PROFILE_LANGTRACE_SPAN, "{\"input\":60,\"input_cached_tokens\":40,\"output\":5}",
+        "{\"input\":60,\"input_cached_tokens\":40,\"output\":5,\"total\":105}");
     usage_of(PROFILE_LANGFUSE_CREATE, "{\"input\":4,\"output\":-7,\"x\":\"y\",\"f\":1.9}",
         "{\"input\":4,\"f\":1,\"total\":5}");
 }
@@ -219,7 +221,7 @@ static void test_table_costs(void **state)
         priced(PROFILE_LANGFUSE_CREATE, "gpt-4o", "{\"input\":1000,\"output\":500}", s), 7500000);
     /* of 1000 in, 400 cached at 1.25 */
     assert_int_equal(
-        priced(PROFILE_OTLP_SPAN, "gpt-4o", "{\"input\":1000,\"output\":500,\"input_cached_tokens\":400}", s),
+        priced(PROFILE_OTLP_SPAN, "gpt-4o", "{\"input\":600,\"output\":500,\"input_cached_tokens\":400}", s),
         7000000);
     assert_int_equal(priced(PROFILE_LLMONITOR_END, "gpt-4o",
                          "{\"input\":1000,\"output\":500,\"input_cached_tokens\":400}", s),
@@ -237,7 +239,7 @@ static void test_table_costs(void **state)
     /* less than a nano-USD a token, rounded once */
     assert_int_equal(priced(PROFILE_OTLP_SPAN, "gemini-1.5-flash-8b", "{\"input\":3}", s), 113);
     assert_int_equal(
-        priced(PROFILE_OTLP_SPAN, "claude-sonnet-4-5", "{\"input\":1100,\"input_cache_creation\":1000}", s),
+        priced(PROFILE_OTLP_SPAN, "claude-sonnet-4-5", "{\"input\":100,\"input_cache_creation\":1000}", s),
         3750000 + 300000);
     assert_int_equal(priced(PROFILE_LANGFUSE_CREATE, "o1-pro", "{\"input\":9223372036854775807}", s) > 0, 1);
 }

@@ -80,10 +80,25 @@ void langwatch__write_error(
     jw_obj_end(w);
 }
 
+/* The message of an OpenTelemetry span's first exception; here it is an error even when the span's status is not (otlp.md 2.10), and it
+ * says more than the status. Absent: there is none. */
+static struct str exception_message(struct arena *a, const struct row *o)
+{
+    struct json event;
+    struct json events = json_key(langwatch__parsed(a, row_text(o, OBSERVATION_leftovers)), "events");
+    for (struct json_iter it = json_iter(events); json_is_arr(events) && json_next(&it, NULL, &event);)
+        if (str_is(json_str(json_key(event, "name")), "exception")) {
+            struct str message = json_str(json_key(json_key(event, "attributes"), "exception.message"));
+            return message.n ? message : STR("Unknown error");
+        }
+    return STR_NONE;
+}
+
 static void write_span_error(struct jw *w, struct arena *a, const struct row *o)
 {
-    struct str message = row_text(o, OBSERVATION_status_message);
-    if (row_int(o, OBSERVATION_level, LEVEL_DEFAULT) != LEVEL_ERROR)
+    struct str exception = exception_message(a, o), status = row_text(o, OBSERVATION_status_message);
+    struct str message = exception.p ? exception : status;
+    if (row_int(o, OBSERVATION_level, LEVEL_DEFAULT) != LEVEL_ERROR && !exception.p)
         jw_kv_null(w, "error");
     else
         langwatch__write_error(
@@ -212,35 +227,63 @@ static void unfold(struct unfolding *u, size_t skip, struct str prefix, unsigned
 
 #define UNFOLD_MAX 500
 
-static void write_unfolded(struct jw *w, struct arena *a, struct json attributes)
+/* All attributes of an OpenTelemetry span but its input and output: what its rules took and what they left (dialect/otlp/README.md). One
+ * that would stand beside a parameter of the same name is that parameter. */
+static void write_attributes(
+    struct jw *w, struct arena *a, struct json leftovers, struct json metadata, struct json params)
 {
-    size_t n = json_size(attributes), i = 0;
-    struct str *keys = arena_array(a, n + 1, sizeof *keys);
-    struct json *values = arena_array(a, n + 1, sizeof *values);
-    for (struct json_iter it = json_iter(attributes); json_next(&it, &keys[i], &values[i]);)
-        i++;
+    const struct json lists[] = { json_key(leftovers, "attributes"),
+        json_bool(json_key(leftovers, "apart")) ? JSON_NONE : json_key(metadata, "attributes") };
+    size_t n = 0, most = json_size(lists[0]) + json_size(lists[1]);
+    struct str *keys = arena_array(a, most + 1, sizeof *keys), key;
+    struct json *values = arena_array(a, most + 1, sizeof *values), value;
+    for (size_t i = 0; i < 2; i++)
+        for (struct json_iter it = json_iter(lists[i]);
+             json_is_obj(lists[i]) && json_next(&it, &key, &value);) {
+            size_t dot = str_find_char(key, '.');
+            if (json_type(json_get(params, str_sub(key, 0, dot))) != JSON_ABSENT ||
+                str_is(str_sub(key, 0, dot), "metadata")) /* shown as such, below */
+                continue;
+            keys[n] = key;
+            values[n++] = value;
+        }
     struct unfolding u = { w, keys, values, arena_alloc(a, n + 1), n };
     /* Looking for prefixes takes the square of n. */
     unfold(&u, 0, STR(""), n <= UNFOLD_MAX ? 0 : UNFOLD_DEPTH_MAX);
+}
+
+static void write_metadata(struct jw *w, struct json metadata, bool otlp)
+{
+    struct str key;
+    struct json value;
+    jw_key(w, "metadata");
+    jw_obj(w);
+    for (struct json_iter it = json_iter(metadata); json_next(&it, &key, &value);)
+        if (!otlp || !str_is(key, "attributes")) {
+            jw_key_str(w, key);
+            jw_value(w, value);
+        }
+    jw_obj_end(w);
 }
 
 /* Parameters; of OpenTelemetry spans the attributes too; of dialects whose steps have metadata, that. */
 static void write_params(struct jw *w, struct arena *a, const struct row *o)
 {
     struct json params = langwatch__parsed(a, row_text(o, OBSERVATION_params)), value;
-    struct json attributes = json_key(langwatch__parsed(a, row_text(o, OBSERVATION_leftovers)), "attributes");
-    struct str metadata = row_text(o, OBSERVATION_metadata), key;
+    struct json leftovers = langwatch__parsed(a, row_text(o, OBSERVATION_leftovers));
+    struct json metadata = langwatch__parsed(a, row_text(o, OBSERVATION_metadata));
+    bool otlp = row_families(o) & FAMILY_OTLP;
+    struct str key;
     jw_key(w, "params");
     jw_obj(w);
     for (struct json_iter it = json_iter(params); json_is_obj(params) && json_next(&it, &key, &value);) {
         jw_key_str(w, key);
         jw_value(w, value);
     }
-    if (json_is_obj(attributes))
-        write_unfolded(w, a, attributes);
-    if (metadata.n > 2 && !json_is_set(json_key(params, "metadata")) &&
-        !json_is_set(json_key(attributes, "metadata")))
-        jw_kv_raw(w, "metadata", metadata);
+    if (otlp)
+        write_attributes(w, a, leftovers, metadata, params);
+    if (json_is_obj(metadata) && json_size(metadata) && !json_is_set(json_key(params, "metadata")))
+        write_metadata(w, metadata, otlp && !json_bool(json_key(leftovers, "apart")));
     jw_obj_end(w);
 }
 
@@ -249,6 +292,8 @@ static void write_params(struct jw *w, struct arena *a, const struct row *o)
 static void write_context(struct jw *w, struct json document)
 {
     struct json content = json_key(document, "content"), id = json_key(document, "id");
+    if (!json_is_set(id)) /* as LangWatch's SDKs have it on OpenTelemetry spans */
+        id = json_key(document, "document_id");
     if (!json_is_obj(document))
         content = document;
     jw_obj(w);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "dialect/otlp/otlp.h"
 
 /* ---- tables --------------------------------------------------------------------------------------------------------- */
 
@@ -348,7 +349,9 @@ static bool is_plain(struct str path)
 
 static void error(const struct call *c, const struct err *err, struct reply *r)
 {
-    const struct langwatch_state *s = c->state;
+    const struct langwatch_state *s = family_of(c->path) == PATHS_OTLP ? NULL : c->state;
+    if (family_of(c->path) == PATHS_OTLP && langwatch__otlp_error(c, err, r))
+        return;
     if (s && s->status == status_http(err->code)) {
         r->status = s->status;
         buf_add_str(&r->body, s->body);

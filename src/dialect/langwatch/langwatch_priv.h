@@ -116,6 +116,9 @@ MUST_CHECK enum status langwatch__fail_newer(struct call *c, struct err *err, co
 /* 400 of the newer routes: not JSON; err says where. */
 MUST_CHECK enum status langwatch__fail_malformed(struct call *c, struct err *err);
 
+/* An error on an OTLP path. False: it is answered as on the other paths. */
+bool langwatch__otlp_error(const struct call *c, const struct err *err, struct reply *r);
+
 /* ---- decoding ------------------------------------------------------------------------------------------------------- */
 
 /* A typed value {type, value}: V as JSON with T as its hint. *empty: nothing that may replace a value that is stored. False: issues. */
@@ -287,6 +290,7 @@ REPLY(langwatch_event_reply)
 ASK(langwatch_validate_ask)
 REPLY(langwatch_validate_reply)
 REPLY(langwatch_project_reply)
+REPLY(langwatch_otlp_reply)
 #undef ASK
 #undef WRITE
 #undef REPLY

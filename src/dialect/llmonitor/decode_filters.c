@@ -153,8 +153,10 @@ static void build_type(struct building *b, struct str type)
             add_in(b, OBSERVATION_type, plain[i].type);
             return;
         }
-    if (str_is(type, "chat")) {
-        add_in(b, OBSERVATION_source_type, STR("chat"));
+    if (str_is(type, "chat")) { /* not the model calls that OpenTelemetry calls so */
+        struct filter *all = add(b, ON_ALL, IS_SET);
+        child_in(b->a, all, OBSERVATION_source_type, STR("chat"));
+        child_in(b->a, all, OBSERVATION_type, STR("SPAN"));
         return;
     }
     bool trace = str_is(type, "trace");

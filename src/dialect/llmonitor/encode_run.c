@@ -60,11 +60,18 @@ struct str llmonitor__type_word_of(struct str canonical)
     return STR("chain");
 }
 
+/* A chat run of ours. "chat" is also what OpenTelemetry calls a model call, which is no span. */
+static bool is_chat(const struct row *r)
+{
+    return str_is(row_text(r, OBSERVATION_source_type), "chat") &&
+           row_int(r, OBSERVATION_type, OBS_SPAN) == OBS_SPAN;
+}
+
 struct str llmonitor__type_word(const struct row *r)
 {
     if (r->entity == SESSION)
         return STR("thread");
-    if (str_is(row_text(r, OBSERVATION_source_type), "chat"))
+    if (is_chat(r))
         return STR("chat");
     int64_t type = row_int(r, OBSERVATION_type, OBS_SPAN);
     return llmonitor__type_word_of(str_of(observation_type_name((enum observation_type)type)));
@@ -76,7 +83,7 @@ static struct str name_of(const struct row *r)
     if (row_int(r, OBSERVATION_type, OBS_SPAN) == OBS_GENERATION && model.p)
         return model;
     /* The name a chat run has for the other dialects is none here. */
-    return str_is(name, "chat") && str_is(row_text(r, OBSERVATION_source_type), "chat") ? STR_NONE : name;
+    return str_is(name, "chat") && is_chat(r) ? STR_NONE : name;
 }
 
 struct str llmonitor__user_of(const struct row *r)

@@ -141,11 +141,22 @@ struct otlp_mapper;
 /* One for a request; events are added to b, whose arena holds all that is made. session_hint: header x-langtrace-session-id. */
 struct otlp_mapper *otlp_mapper_new(
     struct batch *b, int32_t project, int64_t now_ns, struct str session_hint);
+void otlp_mapper_free(struct otlp_mapper *m);
+/* What was dropped of spans that were kept, as a sentence for the answer (partial success without rejections, 1.3); absent: nothing. Ask
+ * before otlp_mapper_free(). */
+struct str otlp_mapper_warning(const struct otlp_mapper *m);
 /* The span as events: the observation, its scores and tracked events. ST_INVALID: a span that cannot be kept. A span that is to be dropped
  * in silence (otlp.md 2.15, end) is ST_OK. */
 MUST_CHECK enum status otlp_map_span(struct otlp_mapper *m, const struct otlp_span *s, struct err *err);
 /* A log record that carries GenAI content (1.8) as events; false: it carries none, and is not kept. */
 bool otlp_map_log(struct otlp_mapper *m, const struct otlp_log *l);
+
+/* ---- giving back ---------------------------------------------------------------------------------------------------- */
+
+/* What an OTLP row was sent with (README.md), each as one JSON value in w: the object of all attributes; the array of events
+ * [{"name","time":"<ns>","attributes":{}}]. Of a row from elsewhere: {} and []. o: an observation with its payload columns loaded. */
+void otlp_attributes_back(struct jw *w, struct arena *a, const struct row *o);
+void otlp_events_back(struct jw *w, struct arena *a, const struct row *o);
 
 /* ---- whole requests, for the OTLP path of any dialect ----------------------------------------------------------------- */
 

@@ -1,0 +1,104 @@
+/*
+ * Replies in the two forms: Export<Signal>ServiceResponse, and google.rpc.Status for errors (otlp.md 1.3, worked bytes in 1.6).
+ */
+#include "dialect/otlp/otlp_priv.h"
+
+#include "base/protobuf.h"
+
+#define MEDIA_PROTOBUF "application/x-protobuf"
+#define RETRY_S        1 /* what api says in Retry-After */
+
+int otlp__rpc_code(enum status st)
+{
+    switch (st) {
+    case ST_UNAUTHORIZED: return 16;
+    case ST_FORBIDDEN:
+    case ST_PAYMENT: return 7;
+    case ST_NOT_FOUND:
+    case ST_METHOD: return 12;
+    case ST_TOO_LARGE:
+    case ST_RATE: return 8;
+    case ST_BUSY:
+    case ST_IO: return 14;
+    case ST_CORRUPT:
+    case ST_INTERNAL: return 13;
+    default: return 3;
+    }
+}
+
+/* ---- success -------------------------------------------------------------------------------------------------------- */
+
+/* "2 of 3 spans were rejected; the first: ..." */
+static void put_message(const struct otlp_outcome *o, struct buf *out)
+{
+    static const char *const items[] = { "spans", "log records", "data points" };
+    const struct otlp_tally *t = &o->tally;
+    buf_printf(out, "%zu of %zu %s rejected", t->rejected, t->seen, items[o->signal]);
+    if (t->rejected > 1 && o->signal == SIGNAL_TRACES)
+        buf_add_cstr(out, "; the first");
+    buf_printf(out, ": %s", t->first.text);
+}
+
+void otlp_answer_protobuf(const struct otlp_outcome *o, struct reply *r)
+{
+    struct buf message, partial;
+    r->content_type = MEDIA_PROTOBUF;
+    if (o->tally.rejected == 0)
+        return;
+    buf_init(&message, 0);
+    buf_init(&partial, 0);
+    put_message(o, &message);
+    protobuf_add_varint(&partial, 1, o->tally.rejected);
+    protobuf_add_bytes(&partial, 2, buf_str(&message));
+    protobuf_add_bytes(&r->body, 1, buf_str(&partial));
+    buf_fini(&partial);
+    buf_fini(&message);
+}
+
+/* 64-bit numbers are text in the JSON form (otlp.md 1.5). */
+void otlp_answer_json(const struct otlp_outcome *o, struct jw *w)
+{
+    static const char *const keys[] = { "rejectedSpans", "rejectedLogRecords", "rejectedDataPoints" };
+    struct buf text;
+    if (o->tally.rejected == 0)
+        return;
+    buf_init(&text, 0);
+    jw_key(w, "partialSuccess");
+    jw_obj(w);
+    buf_printf(&text, "%zu", o->tally.rejected);
+    jw_kv_str(w, keys[o->signal], buf_str(&text));
+    buf_clear(&text);
+    put_message(o, &text);
+    jw_kv_str(w, "errorMessage", buf_str(&text));
+    jw_obj_end(w);
+    buf_fini(&text);
+}
+
+/* ---- errors --------------------------------------------------------------------------------------------------------- */
+
+/* Any { "type.googleapis.com/google.rpc.RetryInfo", RetryInfo { Duration { seconds } } } */
+static void add_retry_info(struct buf *status)
+{
+    struct buf duration, info, any;
+    buf_init(&duration, 0);
+    buf_init(&info, 0);
+    buf_init(&any, 0);
+    protobuf_add_varint(&duration, 1, RETRY_S);
+    protobuf_add_bytes(&info, 1, buf_str(&duration));
+    protobuf_add_bytes(&any, 1, STR("type.googleapis.com/google.rpc.RetryInfo"));
+    protobuf_add_bytes(&any, 2, buf_str(&info));
+    protobuf_add_bytes(status, 3, buf_str(&any));
+    buf_fini(&any);
+    buf_fini(&info);
+    buf_fini(&duration);
+}
+
+void otlp_error_protobuf(const struct err *err, struct reply *r)
+{
+    r->status = status_http(err->code);
+    r->content_type = MEDIA_PROTOBUF;
+    protobuf_add_varint(&r->body, 1, (uint64_t)otlp__rpc_code(err->code));
+    protobuf_add_bytes(&r->body, 2, str_of(err->text));
+    if (status_retryable(err->code))
+        add_retry_info(&r->body);
+}

@@ -1,0 +1,99 @@
+/*
+ * The dialect's face: OTLP's own paths, over HTTP and as gRPC methods.
+ *
+ * A gRPC call comes as a POST to the path of its method, with the bare message as its body (docs/architecture.md). Its status goes into
+ * headers of the reply, which the transport sends as trailers.
+ */
+#include "dialect/otlp/otlp_priv.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+
+static void otlp_reply(struct call *c, struct reply *r);
+
+#define NONE NULL
+static const struct route routes[] = {
+#define ROUTE(method, pattern, verb, entity, access, limit, ask, write, reply)                          \
+    { METHOD_##method, pattern, VERB_##verb, entity, ACCESS_##access, INT64_C(limit) << 20, ask, write, \
+        reply },
+#include "dialect/otlp/routes.def"
+#undef ROUTE
+};
+#undef NONE
+
+/* ---- gRPC ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_grpc(const struct call *c)
+{
+    return str_starts(c->path, STR("/opentelemetry.proto.collector."));
+}
+
+/* Visible ASCII stands for itself, but %. */
+static struct str percent_encoded(struct arena *a, struct str s)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *out = arena_alloc(a, s.n * 3 + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c >= 0x20 && c < 0x7F && c != '%') {
+            out[n++] = (char)c;
+            continue;
+        }
+        out[n++] = '%';
+        out[n++] = hex[c >> 4];
+        out[n++] = hex[c & 15];
+    }
+    return (struct str){ out, n };
+}
+
+static struct str unpadded(struct str base64)
+{
+    while (base64.n > 0 && base64.p[base64.n - 1] == '=')
+        base64.n--;
+    return base64;
+}
+
+static void add_grpc_status(const struct call *c, const struct err *err, struct reply *r)
+{
+    reply_header(r, STR("grpc-status"), arena_printf(c->arena, "%d", otlp__rpc_code(err->code)));
+    reply_header(r, STR("grpc-message"), percent_encoded(c->arena, str_of(err->text)));
+    reply_header(r, STR("grpc-status-details-bin"), unpadded(base64_encode(c->arena, buf_str(&r->body))));
+}
+
+/* ---- replies -------------------------------------------------------------------------------------------------------- */
+
+static void otlp_reply(struct call *c, struct reply *r)
+{
+    const struct otlp_outcome *o = otlp_outcome(c);
+    if (is_grpc(c))
+        reply_header(r, STR("grpc-status"), STR("0"));
+    if (o->protobuf || is_grpc(c)) {
+        otlp_answer_protobuf(o, r);
+        return;
+    }
+    struct jw w = jw_of(&r->body);
+    jw_obj(&w);
+    otlp_answer_json(o, &w);
+    jw_obj_end(&w);
+}
+
+static void error(const struct call *c, const struct err *err, struct reply *r)
+{
+    if (is_grpc(c)) {
+        otlp_error_protobuf(err, r);
+        add_grpc_status(c, err, r);
+    } else if (otlp_wants_protobuf(c))
+        otlp_error_protobuf(err, r);
+    else
+        error_shape_x(err, otlp__rpc_code(err->code), r);
+}
+
+const struct dialect otlp_dialect = {
+    .name = "otlp",
+    .cors = CORS_REFLECT,
+    .routes = routes,
+    .n_routes = sizeof routes / sizeof *routes,
+    .error = error,
+};
