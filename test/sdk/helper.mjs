@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { trace } from "@opentelemetry/api";
 
 const { TRACEWELL_URL, TRACEWELL_TEST_KEY, TRACEWELL_TEST_PROJECT } = process.env;
-const { LANGWATCH_API_KEY, LANGTRACE_API_KEY, LUNARY_TEST_PUBLIC_KEY, LUNARY_TEST_PRIVATE_KEY } = process.env;
+const { LANGWATCH_API_KEY, LUNARY_TEST_PUBLIC_KEY, LUNARY_TEST_PRIVATE_KEY } = process.env;
+const { LANGTRACE_API_KEY } = process.env;
 
 export const url = TRACEWELL_URL;
 export const key = TRACEWELL_TEST_KEY; // the product's own; any key of the project opens any door

@@ -2,8 +2,8 @@
 // Langtrace's own API and through LangWatch.
 import http from "node:http";
 import { createRequire } from "node:module";
-import { assert, contains, fails, langtraceSpans, langwatch, one } from "./helper.mjs";
-import { openaiStub } from "./openai_stub.mjs";
+import { assert, contains, fails, langtraceSpans, langwatch, one } from "../helper.mjs";
+import { openaiStub } from "../openai_stub.mjs";
 
 const require = createRequire(import.meta.url);
 const Langtrace = require("@langtrase/typescript-sdk");

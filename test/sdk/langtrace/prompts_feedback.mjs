@@ -1,7 +1,7 @@
 // Langtrace 6.3: prompts from the registry with and without variables, and a user's feedback given twice.
 import { createRequire } from "node:module";
-import { assert, contains, fails, langtrace, langtraceSpans, langwatch } from "./helper.mjs";
-import { openaiStub } from "./openai_stub.mjs";
+import { assert, contains, fails, langtrace, langtraceSpans, langwatch } from "../helper.mjs";
+import { openaiStub } from "../openai_stub.mjs";
 
 const require = createRequire(import.meta.url);
 const Langtrace = require("@langtrase/typescript-sdk");

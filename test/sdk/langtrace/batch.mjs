@@ -1,6 +1,6 @@
 // Langtrace 6.3 with batch: spans of a tree made by OpenTelemetry's own API arrive in one request, children before parents, large text whole.
 import { createRequire } from "node:module";
-import { assert, bigText, contains, langtraceSpans, langwatch, one } from "./helper.mjs";
+import { assert, bigText, contains, langtraceSpans, langwatch, one } from "../helper.mjs";
 
 const require = createRequire(import.meta.url);
 const Langtrace = require("@langtrase/typescript-sdk");
