@@ -169,7 +169,7 @@ def langwatch_trace(t, texts=True):
     metadata.update({k: v for k, v in (("user_id", t["userId"]), ("thread_id", t["sessionId"]), ("labels", t["tags"] or None),
                                        ("environment", t["environment"] if t["environment"] != "default" else None),
                                        ("release", t["release"]), ("version", t["version"])) if v is not None and k not in t["metadata"]})
-    failed = [o for o in spans if error_of(o) is not NONE]
+    failed = [o for o in spans if o["level"] == "ERROR"]  # a search does not look into the events of spans without an error status
     want = {"trace_id": spans[0]["traceId"], "metadata": metadata, "metrics": metrics, "timestamps": {"started_at": ms(t["startTime"])},
             "error": error_of(failed[0]) if failed else NONE}
     if texts:
