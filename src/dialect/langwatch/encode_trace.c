@@ -336,8 +336,9 @@ void langwatch__write_trace_error(
 {
     if (!failing)
         failing = langwatch__first_failing(t);
-    struct str message =
-        failing ? row_text(failing, OBSERVATION_status_message) : row_text(t, TRACE_status_message);
+    struct str message = failing ? langwatch__exception_message(v->arena, failing) : STR_NONE;
+    if (message.n == 0)
+        message = failing ? row_text(failing, OBSERVATION_status_message) : row_text(t, TRACE_status_message);
     if (message.n == 0)
         message = STR("Unknown error");
     if (!failing && !trace_has_error(t))
