@@ -3,8 +3,8 @@
 
     test/run.py [SUITE ...] --binary PATH [--filter TEXT] [--rounds N] [--seed N] [--times] [--results FILE]
 
-Suites: flow replay accept bad isolation collisions cli crash sdk readme; without names all of them, with 10 crash rounds. Only when named:
-pysdk, which needs PyPI.
+Suites: flow replay accept bad isolation collisions otlp cli crash sdk readme; without names all of them, with 10 crash rounds. Only when
+named: pysdk, which needs PyPI.
 Writes build/test-results.txt (`PASS|FAIL|SKIP name reason`), prints a line for each failure; status 1 when one failed.
 """
 import argparse
@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib.environment import ROOT, Environment  # noqa: E402
 from lib.suite import Results  # noqa: E402
 
-SUITES = ["flow", "replay", "accept", "bad", "isolation", "collisions", "cli", "crash", "sdk", "readme"]
+SUITES = ["flow", "replay", "accept", "bad", "isolation", "collisions", "otlp", "cli", "crash", "sdk", "readme"]
 ONLY_NAMED = ["pysdk"]
 
 
