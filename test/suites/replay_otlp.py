@@ -122,10 +122,12 @@ class Exports:
     def read_langwatch(self, environment):
         self.ready()
         check_langwatch(self.project, self.requests_of("traces"), self.requests_of("logs"))
+        self.desk.read_langwatch(self.project)
 
     def read_lunary(self, environment):
         self.ready()
         check_lunary(self.project, self.requests_of("traces"), self.requests_of("logs"))
+        self.desk.read_lunary(self.project)
 
     def resend(self):
         for request in self.requests:
