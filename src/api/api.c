@@ -115,6 +115,8 @@ struct api *api_new(const struct api_parts *parts)
     api->handler = (struct http_handler){
         .ctx = api, .begin = api__begin, .handle = handle, .error = on_error, .finish = finish
     };
+    api->otlp_handler = api->handler;
+    api->otlp_handler.begin = api__begin_otlp;
     lock_init(&api->edits, LOCK_API);
     for (unsigned d = 0; d < D_COUNT; d++)
         for (size_t i = 0; i < dialects[d]->n_routes; i++)
@@ -135,6 +137,11 @@ void api_free(struct api *api)
 const struct http_handler *api_handler(struct api *api)
 {
     return &api->handler;
+}
+
+const struct http_handler *api_otlp_handler(struct api *api)
+{
+    return &api->otlp_handler;
 }
 
 void api_ready(struct api *api)

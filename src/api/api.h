@@ -29,6 +29,8 @@ struct api_parts {
 struct api *api_new(const struct api_parts *parts);
 void api_free(struct api *api);
 const struct http_handler *api_handler(struct api *api);
+/* For the ports that take OTLP alone. */
+const struct http_handler *api_otlp_handler(struct api *api);
 /* From now on /readyz answers 200. */
 void api_ready(struct api *api);
 

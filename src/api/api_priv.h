@@ -12,7 +12,7 @@
 struct api {
     struct api_parts parts;
     struct router *router;
-    struct http_handler handler;
+    struct http_handler handler, otlp_handler;
     struct lock edits; /* one edit at a time: what it asked still holds when it writes */
     _Atomic bool ready;
     int64_t started_mono;
@@ -26,6 +26,7 @@ struct turn {
     struct caller caller;
     struct path path;
     bool head;
+    bool otlp_only; /* came by a port for OTLP alone */
     struct router_match matches[ROUTER_GROUPS];
     struct evidence evidence;
     struct decision decision;
@@ -37,6 +38,7 @@ struct turn {
 
 /* intake.c: before the body */
 bool api__begin(void *ctx, struct http_request *r, struct http_reply *early);
+bool api__begin_otlp(void *ctx, struct http_request *r, struct http_reply *early);
 
 /* respond.c: replies */
 void api__reply(struct turn *x, struct reply *reply);

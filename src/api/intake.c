@@ -266,11 +266,46 @@ static bool choose(struct turn *x, struct http_reply *early)
     return true;
 }
 
-bool api__begin(void *ctx, struct http_request *r, struct http_reply *early)
+/* On a port for OTLP alone each path that takes a signal is OTLP's own, whoever owns it elsewhere, and there are no others
+ * (collisions.md 3.2 step 1). */
+static struct str otlp_path(struct str path)
+{
+    static const struct str bases[] = { STR_INIT("/api/public/otel"), STR_INIT("/api/public"),
+        STR_INIT("/api/otel") };
+    static const struct str signals[] = { STR_INIT("/v1/traces"), STR_INIT("/v1/logs"),
+        STR_INIT("/v1/metrics") };
+    if (str_starts(path, STR("/opentelemetry.proto.collector.")))
+        return path;
+    if (str_is(path, "/api/trace"))
+        return signals[0];
+    for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
+        if (str_starts(path, bases[i])) {
+            path = str_sub(path, bases[i].n, SIZE_MAX);
+            break;
+        }
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        if (str_eq(path, signals[i]))
+            return signals[i];
+    return STR("");
+}
+
+static void find_routes(struct turn *x, enum method method)
+{
+    struct str path = x->otlp_only ? otlp_path(x->path.path) : x->path.path;
+    router_find(x->api->router, method, path, x->matches);
+    for (unsigned d = 0; d < D_COUNT && x->otlp_only; d++)
+        if (d != D_OTLP)
+            x->matches[d] = (struct router_match){ 0 };
+}
+
+static bool begin(struct api *api, struct http_request *r, bool otlp_only, struct http_reply *early)
 {
     struct turn *x = arena_alloc(r->arena, sizeof(*x));
-    *x = (struct turn){ .api = ctx, .r = r, .head = str_is(r->method, "HEAD"), .cors = CORS_REFLECT };
+    *x = (struct turn){
+        .api = api, .r = r, .otlp_only = otlp_only, .head = str_is(r->method, "HEAD"), .cors = CORS_REFLECT
+    };
     x->call.arena = r->arena;
+    x->call.dialect = otlp_only ? &otlp_dialect : NULL;
     x->call.path = r->target;
     r->user = x;
     r->note = STR("none");
@@ -287,8 +322,18 @@ bool api__begin(void *ctx, struct http_request *r, struct http_reply *early)
         api__options(x, early);
         return false;
     }
-    if (method == METHOD_GET && api__operations(x->api, r, x->path.path, early))
+    if (method == METHOD_GET && !otlp_only && api__operations(x->api, r, x->path.path, early))
         return false;
-    router_find(x->api->router, (unsigned)method, x->path.path, x->matches);
+    find_routes(x, (enum method)method);
     return choose(x, early);
+}
+
+bool api__begin(void *ctx, struct http_request *r, struct http_reply *early)
+{
+    return begin(ctx, r, false, early);
+}
+
+bool api__begin_otlp(void *ctx, struct http_request *r, struct http_reply *early)
+{
+    return begin(ctx, r, true, early);
 }

@@ -1,6 +1,6 @@
 /*
  * h2_connection: one HTTP/2 session, from the bytes that came to the bytes that go. nghttp2 parses, frames, compresses headers and
- * keeps the windows; its callbacks hand streams to h2_call.c. They may submit frames, so a handler can answer inside of one.
+ * keeps the windows; its callbacks hand streams to h2_stream.c. They may submit frames, so a handler can answer inside of one.
  *
  * What a peer may do is bounded, each by a name: H2_STREAMS, H2_HEADERS, H2_FRAME, and two budgets. A stream that is reset costs its
  * peer one frame and us a call, so resets are counted, those that we answer a fault with as well. Frames that carry no call (pings,
@@ -53,12 +53,12 @@ static void spend(struct h2_connection *c, struct h2_budget *b, const char *what
 
 /* ---- Callbacks ---- */
 
-static struct h2_call *call_of(nghttp2_session *session, int32_t id)
+static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
 {
     return nghttp2_session_get_stream_user_data(session, id);
 }
 
-static bool begins_call(const nghttp2_frame *frame)
+static bool begins_stream(const nghttp2_frame *frame)
 {
     return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
 }
@@ -66,10 +66,10 @@ static bool begins_call(const nghttp2_frame *frame)
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
     struct h2_connection *c = ctx;
-    if (!begins_call(frame))
+    if (!begins_stream(frame))
         return 0;
     budget_earn(&c->noise, CALL_EARNS);
-    struct h2_call *s = http__h2_call_new(c, frame->hd.stream_id);
+    struct h2_stream *s = http__h2_stream_new(c, frame->hd.stream_id);
     return nghttp2_session_set_stream_user_data(session, s->id, s);
 }
 
@@ -77,9 +77,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_n,
     const uint8_t *value, size_t value_n, uint8_t flags, void *ctx)
 {
-    struct h2_call *s = call_of(session, frame->hd.stream_id);
-    if (s && begins_call(frame))
-        http__h2_call_header(
+    struct h2_stream *s = stream_of(session, frame->hd.stream_id);
+    if (s && begins_stream(frame))
+        http__h2_stream_header(
             s, (struct str){ (const char *)name, name_n }, (struct str){ (const char *)value, value_n });
     return 0;
 }
@@ -103,24 +103,24 @@ static void on_noise(struct h2_connection *c, const nghttp2_frame *frame)
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
     struct h2_connection *c = ctx;
-    struct h2_call *s = frame->hd.stream_id ? call_of(session, frame->hd.stream_id) : NULL;
+    struct h2_stream *s = frame->hd.stream_id ? stream_of(session, frame->hd.stream_id) : NULL;
     bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     on_noise(c, frame);
     if (frame->hd.type == NGHTTP2_RST_STREAM)
         spend(c, &c->resets, "resets");
-    if (s && begins_call(frame))
-        http__h2_call_open(s);
+    if (s && begins_stream(frame))
+        http__h2_stream_open(s);
     if (s && carries && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
-        http__h2_call_complete(s);
+        http__h2_stream_complete(s);
     return 0;
 }
 
 static int on_data(
     nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t n, void *ctx)
 {
-    struct h2_call *s = call_of(session, id);
+    struct h2_stream *s = stream_of(session, id);
     if (s)
-        http__h2_call_data(s, (struct str){ (const char *)data, n });
+        http__h2_stream_data(s, (struct str){ (const char *)data, n });
     return 0;
 }
 
@@ -141,9 +141,9 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *c
 
 static int on_stream_closed(nghttp2_session *session, int32_t id, uint32_t why, void *ctx)
 {
-    struct h2_call *s = call_of(session, id);
+    struct h2_stream *s = stream_of(session, id);
     if (s)
-        http__h2_call_closed(s);
+        http__h2_stream_closed(s);
     return 0;
 }
 
@@ -196,8 +196,8 @@ enum status http__h2_open(struct h2_connection *c, struct err *err)
 
 void http__h2_close(struct h2_connection *c)
 {
-    while (c->calls)
-        http__h2_call_closed(c->calls);
+    while (c->streams)
+        http__h2_stream_closed(c->streams);
     http__h2_flushed(c);
     nghttp2_session_del(c->session);
     buf_fini(&c->out);
@@ -226,7 +226,7 @@ void http__h2_drain(struct h2_connection *c)
 
 bool http__h2_owes(const struct h2_connection *c)
 {
-    for (const struct h2_call *s = c->calls; s; s = s->next)
+    for (const struct h2_stream *s = c->streams; s; s = s->next)
         if (s->base.handed && !s->base.answered)
             return true;
     return false;
@@ -234,7 +234,7 @@ bool http__h2_owes(const struct h2_connection *c)
 
 void http__h2_cancel_stalled(struct h2_connection *c, int64_t since_ns)
 {
-    for (struct h2_call *s = c->calls; s; s = s->next)
+    for (struct h2_stream *s = c->streams; s; s = s->next)
         if (!s->base.handed && !s->base.answered && s->heard_ns < since_ns) {
             if (nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_CANCEL) != 0)
                 c->over = true;
@@ -302,7 +302,7 @@ void http__h2_fill(struct h2_connection *c)
         return;
     }
     frame_some(c);
-    if (!c->drains || c->calls || c->ending || c->out.n >= H2_OUT)
+    if (!c->drains || c->streams || c->ending || c->out.n >= H2_OUT)
         return;
     http__h2_end(c, NGHTTP2_NO_ERROR);
     frame_some(c);
@@ -311,9 +311,9 @@ void http__h2_fill(struct h2_connection *c)
 void http__h2_flushed(struct h2_connection *c)
 {
     while (c->sent) {
-        struct h2_call *s = c->sent;
+        struct h2_stream *s = c->sent;
         c->sent = s->next;
-        http__h2_call_end(s);
+        http__h2_stream_end(s);
     }
 }
 

@@ -3,7 +3,7 @@
  *
  *   h2_loop.c         threads and sockets
  *   h2_connection.c   one session over nghttp2: bytes in, bytes out. It knows no socket, so that a fuzzer can drive it.
- *   h2_call.c         one stream: headers, the message out of its frame, the handler
+ *   h2_stream.c         one stream: headers, the message out of its frame, the handler
  *   h2_reply.c        a reply as gRPC has it
  *
  * Everything here belongs to the connection's I/O thread, but for the packing of a reply.
@@ -32,16 +32,16 @@ struct h2_budget {
     int64_t at_ns;
 };
 
-struct h2_call;
+struct h2_stream;
 
 struct h2_connection {
     struct http *http;
     const struct http_handler *handler;
     struct mailbox *home;
     nghttp2_session *session;
-    struct h2_call *calls; /* streams that are open */
-    struct h2_call *sent;  /* closed, but the end of their replies may still be in `out` */
-    struct buf out;        /* framed; the owner sends it and sets out.n to 0 */
+    struct h2_stream *streams; /* streams that are open */
+    struct h2_stream *sent;    /* closed, but the end of their replies may still be in `out` */
+    struct buf out;            /* framed; the owner sends it and sets out.n to 0 */
     struct h2_budget resets, noise;
     bool spoken;  /* something has come */
     bool drains;  /* the peer was told that the server stops */
@@ -63,10 +63,10 @@ struct h2_reply {
     size_t at; /* of prefix and body together: sent */
 };
 
-struct h2_call {
+struct h2_stream {
     struct request base;
     struct h2_connection *conn; /* NULL: the stream is gone */
-    struct h2_call *next, *prev;
+    struct h2_stream *next, *prev;
     int32_t id;
     int64_t heard_ns; /* last came something of it */
 
@@ -85,9 +85,9 @@ struct h2_call {
     struct h2_reply reply;
 };
 
-static inline struct h2_call *http__h2_call(struct request *r)
+static inline struct h2_stream *http__h2_stream(struct request *r)
 {
-    return (struct h2_call *)(void *)r; /* base is the first member */
+    return (struct h2_stream *)(void *)r; /* base is the first member */
 }
 
 /* h2_connection.c. The owner sets http, handler, home, to_flush and remote, and gives it bytes; all zero before. */
@@ -103,17 +103,17 @@ bool http__h2_owes(const struct h2_connection *c);        /* does a handler own 
 void http__h2_cancel_stalled(struct h2_connection *c, int64_t since_ns);
 void http__h2_touch(struct h2_connection *c);
 
-/* h2_call.c */
-struct h2_call *http__h2_call_new(struct h2_connection *c, int32_t id);
-void http__h2_call_header(struct h2_call *s, struct str name, struct str value);
-void http__h2_call_open(struct h2_call *s); /* the headers are complete */
-void http__h2_call_data(struct h2_call *s, struct str piece);
-void http__h2_call_complete(struct h2_call *s); /* the client has sent all */
-void http__h2_call_closed(struct h2_call *s);   /* its stream is gone; it may be, too */
-void http__h2_call_end(struct h2_call *s);
+/* h2_stream.c */
+struct h2_stream *http__h2_stream_new(struct h2_connection *c, int32_t id);
+void http__h2_stream_header(struct h2_stream *s, struct str name, struct str value);
+void http__h2_stream_open(struct h2_stream *s); /* the headers are complete */
+void http__h2_stream_data(struct h2_stream *s, struct str piece);
+void http__h2_stream_complete(struct h2_stream *s); /* the client has sent all */
+void http__h2_stream_closed(struct h2_stream *s);   /* its stream is gone; it may be, too */
+void http__h2_stream_end(struct h2_stream *s);
 
 /* h2_reply.c */
 void http__h2_pack(struct request *r, struct http_reply *reply);
-void http__h2_submit(struct h2_call *s); /* the packed reply */
+void http__h2_submit(struct h2_stream *s); /* the packed reply */
 
 #endif

@@ -102,7 +102,7 @@ struct ending {
     struct str details; /* base64 */
 };
 
-static struct str message_of(const struct h2_call *s, int status)
+static struct str message_of(const struct h2_stream *s, int status)
 {
     const struct http_request *pub = &s->base.pub;
     if (s->why.n)
@@ -129,7 +129,7 @@ static struct str retry_details(struct arena *a, const struct ending *e, const s
     return text;
 }
 
-static struct ending ending_of(const struct h2_call *s, const struct http_reply *reply)
+static struct ending ending_of(const struct h2_stream *s, const struct http_reply *reply)
 {
     struct ending e = { .message = said(reply, "grpc-message"),
         .details = said(reply, "grpc-status-details-bin") };
@@ -184,7 +184,7 @@ static void take_body(struct h2_reply *out, struct http_reply *reply)
         buf_add_str(&out->body, reply->body);
 }
 
-static void pack_plain(struct h2_call *s, struct http_reply *reply)
+static void pack_plain(struct h2_stream *s, struct http_reply *reply)
 {
     struct fields head = fields_new(s->base.pub.arena, reply);
     take_body(&s->reply, reply);
@@ -206,7 +206,7 @@ static void frame_message(struct h2_reply *out)
         out->prefix[1 + i] = (unsigned char)(n >> (24 - 8 * i) & 0xFF);
 }
 
-static void pack_grpc(struct h2_call *s, struct http_reply *reply)
+static void pack_grpc(struct h2_stream *s, struct http_reply *reply)
 {
     struct h2_reply *out = &s->reply;
     struct ending e = ending_of(s, reply);
@@ -233,7 +233,7 @@ static void pack_grpc(struct h2_call *s, struct http_reply *reply)
 
 void http__h2_pack(struct request *r, struct http_reply *reply)
 {
-    struct h2_call *s = http__h2_call(r);
+    struct h2_stream *s = http__h2_stream(r);
     r->status = reply->status ? reply->status : 500;
     if (s->plain)
         pack_plain(s, reply);
@@ -274,7 +274,7 @@ static ssize_t read_reply(nghttp2_session *session, int32_t id, uint8_t *to, siz
     return (ssize_t)n;
 }
 
-void http__h2_submit(struct h2_call *s)
+void http__h2_submit(struct h2_stream *s)
 {
     struct h2_reply *out = &s->reply;
     nghttp2_data_provider body = { .source.ptr = out, .read_callback = read_reply };

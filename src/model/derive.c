@@ -305,6 +305,18 @@ static bool is_run_root(const struct scan *s, const struct row *r)
     return s->tree_root.p ? str_eq(r->id, s->tree_root) : !parent.p || str_eq(parent, r->scope);
 }
 
+/* Known from log records alone: every column is a hint. Whether it has a parent only its span can say (otlp.md 1.8). */
+static bool is_known_by_logs(const struct row *r)
+{
+    static const unsigned stated[] = { OBSERVATION_start_ns, OBSERVATION_type, OBSERVATION_name,
+        OBSERVATION_end_ns };
+    struct claim c;
+    for (size_t i = 0; i < sizeof stated / sizeof *stated; i++)
+        if (row_claim(r, stated[i], &c))
+            return false;
+    return true;
+}
+
 static struct span span_of(struct scan *s, const struct row *r)
 {
     struct span sp = { .row = r, .families = row_families(r), .said = JSON_NONE };
@@ -314,6 +326,8 @@ static struct span span_of(struct scan *s, const struct row *r)
         json_parse(s->scratch, r->cols[OBSERVATION_said].s, 0, &sp.said, NULL) != ST_OK)
         sp.said = JSON_NONE;
     bool orphan = !row_text(r, OBSERVATION_parent_id).p;
+    if (orphan && sp.families == FAMILY_OTLP && is_known_by_logs(r))
+        orphan = false;
     if (sp.families & (FAMILY_OTLP | FAMILY_LANGWATCH))
         sp.root = orphan || json_bool(json_key(sp.said, "as_root"));
     else if (sp.families & FAMILY_LLMONITOR)

@@ -157,15 +157,15 @@ static enum status open_data(struct server *s, struct err *err)
 typedef enum status (*listen_fn)(
     struct http *h, struct str address, const struct http_handler *handler, uint16_t *port, struct err *err);
 
-static enum status open_port(
-    struct server *s, listen_fn listen, const char *address, struct port *p, struct err *err)
+static enum status open_port(struct server *s, listen_fn listen, const struct http_handler *handler,
+    const char *address, struct port *p, struct err *err)
 {
     struct str text = str_of(address);
     size_t colon = text.n;
     while (colon > 0 && text.p[colon - 1] != ':')
         colon--;
     p->host = colon > 1 ? str_sub(text, 0, colon - 1) : STR("127.0.0.1");
-    return listen(s->http, text, api_handler(s->api), &p->number, err);
+    return listen(s->http, text, handler, &p->number, err);
 }
 
 struct otlp_port {
@@ -191,7 +191,7 @@ static enum status open_otlp_port(struct server *s, const struct otlp_port *p, s
 {
     if (strcmp(p->address, "off") == 0)
         return ST_OK;
-    enum status st = open_port(s, p->listen, p->address, p->at, err);
+    enum status st = open_port(s, p->listen, api_otlp_handler(s->api), p->address, p->at, err);
     if (st != ST_CONFLICT || is_given(s, p))
         return st;
     log_warn("serve", "%s stays closed: %s is taken by another program; name another port, or off", p->option,
@@ -206,7 +206,7 @@ static enum status open_ports(struct server *s, struct err *err)
         { http_listen, "--otlp-http", "TRACEWELL_OTLP_HTTP", o->otlp_http, &s->otlp_http },
         { http_listen_grpc, "--otlp-grpc", "TRACEWELL_OTLP_GRPC", o->otlp_grpc, &s->otlp_grpc },
     };
-    enum status st = open_port(s, http_listen, o->listen, &s->listen, err);
+    enum status st = open_port(s, http_listen, api_handler(s->api), o->listen, &s->listen, err);
     for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]) && st == ST_OK; i++)
         st = open_otlp_port(s, &ports[i], err);
     return st;

@@ -78,8 +78,8 @@ static int64_t end_of(const struct row *r)
     }
 }
 
-/* Times, and places that are made of times: a double cannot tell neighbours of these apart. */
-static bool is_exact_order(enum order o)
+/* Orders by a whole number of 64 bits. A place among records is one too: often a time, which a double would blur. */
+static bool is_whole_order(enum order o)
 {
     return o == BY_START || o == BY_CREATED || o == BY_UPDATED || o == BY_END || o == BY_SEQ;
 }
@@ -89,7 +89,7 @@ static bool is_text_order(enum order o)
     return o == BY_ID || o == BY_NAME;
 }
 
-static int64_t exact_key(enum order o, const struct row *r)
+static int64_t whole_key(enum order o, const struct row *r)
 {
     switch (o) {
     case BY_CREATED: return r->created_ns;
@@ -215,8 +215,8 @@ static int cmp_ids(const struct row *x, struct str scope, struct str id)
 int query_compare(const struct query *q, const struct row *x, const struct row *y)
 {
     int c;
-    if (is_exact_order(q->order)) {
-        c = cmp_i64(exact_key(q->order, x), exact_key(q->order, y));
+    if (is_whole_order(q->order)) {
+        c = cmp_i64(whole_key(q->order, x), whole_key(q->order, y));
     } else if (is_text_order(q->order)) {
         c = str_cmp(text_key(q->order, x), text_key(q->order, y));
     } else {
@@ -231,8 +231,8 @@ int query_compare(const struct query *q, const struct row *x, const struct row *
 bool query_after(const struct query *q, const struct row *r)
 {
     int c;
-    if (is_exact_order(q->order)) {
-        c = cmp_i64(exact_key(q->order, r), q->after.ns);
+    if (is_whole_order(q->order)) {
+        c = cmp_i64(whole_key(q->order, r), q->after.ns);
     } else if (is_text_order(q->order)) {
         c = str_cmp(text_key(q->order, r), q->after.text);
     } else {
@@ -249,8 +249,8 @@ bool query_after(const struct query *q, const struct row *r)
 void query_cursor_of(struct arena *a, const struct query *q, const struct row *last, struct cursor *out)
 {
     *out = (struct cursor){ .set = true, .scope = arena_dup(a, last->scope), .id = arena_dup(a, last->id) };
-    if (is_exact_order(q->order))
-        out->ns = exact_key(q->order, last);
+    if (is_whole_order(q->order))
+        out->ns = whole_key(q->order, last);
     else if (is_text_order(q->order))
         out->text = arena_dup(a, text_key(q->order, last));
     else

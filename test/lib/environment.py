@@ -13,8 +13,9 @@ TEST = os.path.join(ROOT, "test")
 
 
 class Environment:
-    def __init__(self, binary, rounds=10, seed=None, scratch=600):
+    def __init__(self, binary, rounds=10, seed=None, scratch=600, wanted=lambda name: True):
         self.binary, self.rounds, self.seed, self.count = binary, rounds, seed, scratch
+        self.wanted = wanted  # of a test's name: will it be run?
         self.root, self.test = ROOT, TEST
         self.folder = tempfile.mkdtemp(prefix="tracewell-suite-")
         self.server = self.client = None

@@ -90,6 +90,7 @@ def text_of(typed, mode):
     """(quality, text): 2 a real text, 1 a fallback, 0 nothing."""
     if typed is None:
         return 0, None
+    MODE[0] = mode
     kind, value = typed["type"], typed.get("value")
     if kind in ("text", "raw"):
         return (2, value) if value else (0, None)
@@ -121,12 +122,17 @@ def has_leaf(value):
 
 
 def messages_text(messages, mode):
-    texts = [(m.get("role") if isinstance(m, dict) else None, message_text(m)) for m in messages]
+    texts = [(m.get("role") if isinstance(m, dict) else None, message_text(m) or inside(m)) for m in messages]
     if mode == "input":
         users = [t for role, t in texts if role == "user" and t]
         if users:
             return users[-1]
     return "\n".join(t for _, t in texts if t)
+
+
+def inside(m):
+    """A message may be wrapped: {"message": {...}}."""
+    return object_text(m, 32) if isinstance(m, dict) and "role" not in m else None
 
 
 def message_text(m):
@@ -170,19 +176,27 @@ def object_text(value, depth):
         inner = value.get(key)
         if isinstance(inner, (str, int, float, bool)) and inner != "":
             return js_text(inner)
-        if isinstance(inner, dict):
-            found = object_text(inner, depth - 1)
+        if isinstance(inner, (dict, list)):
+            found = nested_text(inner, depth - 1)
             if found:
                 return found
     for key in ("inputs", "outputs"):
-        if isinstance(value.get(key), dict):
-            found = object_text(value[key], depth - 1)
+        if isinstance(value.get(key), (dict, list)):
+            found = nested_text(value[key], depth - 1)
             if found:
                 return found
     if len(value) == 1:
         inner = next(iter(value.values()))
-        return object_text(inner, depth - 1) if isinstance(inner, (dict, str, int, float, bool)) else None
+        return nested_text(inner, depth - 1) if isinstance(inner, (dict, list, str, int, float, bool)) else None
     return None
+
+
+def nested_text(value, depth):
+    """Inside an object a list of messages is one, too."""
+    return messages_text(value, MODE[0]) if isinstance(value, list) else object_text(value, depth)
+
+
+MODE = ["input"]  # of the text that is looked for
 
 
 def js_text(value):

@@ -1,9 +1,13 @@
 // What the SDK programs share: where the server is, reading back, and comparing deeply.
 import assert from "node:assert/strict";
+import { trace } from "@opentelemetry/api";
 
-const { TRACEWELL_URL, LANGWATCH_API_KEY, LUNARY_TEST_PUBLIC_KEY, LUNARY_TEST_PRIVATE_KEY } = process.env;
+const { TRACEWELL_URL, TRACEWELL_TEST_KEY, TRACEWELL_TEST_PROJECT } = process.env;
+const { LANGWATCH_API_KEY, LUNARY_TEST_PUBLIC_KEY, LUNARY_TEST_PRIVATE_KEY } = process.env;
+const { LANGTRACE_API_KEY } = process.env;
 
 export const url = TRACEWELL_URL;
+export const key = TRACEWELL_TEST_KEY; // the product's own; any key of the project opens any door
 export const publicKey = LUNARY_TEST_PUBLIC_KEY;
 export const privateKey = LUNARY_TEST_PRIVATE_KEY;
 export { assert };
@@ -26,6 +30,7 @@ async function read(path, options) {
 
 export const langwatch = {
   trace: (id) => read(`/api/trace/${encodeURIComponent(id)}`, { headers: { "X-Auth-Token": LANGWATCH_API_KEY } }),
+  thread: (id) => read(`/api/thread/${encodeURIComponent(id)}`, { headers: { "X-Auth-Token": LANGWATCH_API_KEY } }),
   search: (body) =>
     read("/api/traces/search", {
       method: "POST",
@@ -33,6 +38,18 @@ export const langwatch = {
       body: JSON.stringify(body),
     }),
 };
+
+// Langtrace's download: all traces of the project, newest first; attributes and events are JSON text there.
+export async function langtraceTraces() {
+  const body = JSON.stringify({ projectId: TRACEWELL_TEST_PROJECT, page: 1, pageSize: 100 });
+  const headers = { "x-api-key": key, "Content-Type": "application/json" };
+  const { traces } = await read("/api/traces", { method: "POST", headers, body });
+  for (const span of traces.result.flatMap((t) => t.spans)) {
+    span.attributes = JSON.parse(span.attributes);
+    span.events = JSON.parse(span.events);
+  }
+  return traces.result;
+}
 
 export const lunary = {
   call: (path, method = "GET", body = undefined) =>
@@ -44,6 +61,36 @@ export const lunary = {
   run: (id) => lunary.call(`/v1/runs/${encodeURIComponent(id)}`),
   runs: async (query) => (await lunary.call(`/v1/runs?${query}`)).data,
 };
+
+export const langtrace = {
+  call: (path, method = "GET", body = undefined) =>
+    read(path, {
+      method,
+      headers: { "x-api-key": LANGTRACE_API_KEY, "Content-Type": "application/json" },
+      body: body && JSON.stringify(body),
+    }),
+  // Every span of the project, with its JSON texts parsed.
+  spans: async () => {
+    const body = { projectId: TRACEWELL_TEST_PROJECT, page: 1, pageSize: 100 };
+    const { traces } = await langtrace.call("/api/traces", "POST", body);
+    const json = ({ attributes, events, links }) => ({
+      attributes: JSON.parse(attributes),
+      events: JSON.parse(events),
+      links: JSON.parse(links),
+    });
+    return traces.result.flatMap((trace) => trace.spans.map((span) => ({ ...span, ...json(span) })));
+  },
+};
+
+// Exports of Langtrace's SDK end after the span has; wait until this many are there.
+export async function langtraceSpans(n) {
+  for (let i = 0; i < 200; i++) {
+    const spans = await langtrace.spans();
+    if (spans.length >= n) return spans;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(`there are ${(await langtrace.spans()).length} spans, should be ${n}`);
+}
 
 // Every key of `want` is there and equal, at every depth; lists in full. `got` may have more keys.
 export function contains(got, want, where = "value") {
@@ -71,6 +118,12 @@ export async function sent(monitor) {
   assert.equal(monitor.queue.length, 0, "the SDK's queue did not empty");
 }
 
+// Ends an OpenTelemetry SDK when all spans are sent: its shutdown alone does not wait for a processor that sends span by span.
+export async function finished(sdk) {
+  await trace.getTracerProvider().getDelegate().forceFlush();
+  await sdk.shutdown();
+}
+
 export async function fails(promise, text) {
   await assert.rejects(Promise.resolve(promise), (error) => error.message.includes(text));
 }
@@ -81,6 +134,21 @@ export const bigText = Array.from(
   (_, i) => `${i}: “Größe äöüß”, 日本語のテキスト、汉字、한국어 é 👩‍👩‍👧‍👦 🏷️ \\ " \t <script> {"json":[1,2]} \u2028 𝒳`,
 ).join("\n");
 assert.ok(Buffer.byteLength(bigText) > 60 * 1024);
+
+// The one trace of the project that matches, with its spans.
+export async function traceWhere(filters, what = JSON.stringify(filters)) {
+  const { traces, pagination } = await langwatch.search({ filters, includeSpans: true });
+  assert.equal(pagination.totalHits, 1, `traces where ${what}`);
+  return traces[0];
+}
+
+// A trace's spans as names below names, in order of start: { answer: { "chat gpt-4o": {}, get_weather: {} } }.
+export function tree(got, parent = null) {
+  const below = got.spans.filter((s) => (s.parent_id ?? null) === parent);
+  return Object.fromEntries(below.map((s) => [s.name, tree(got, s.span_id)]));
+}
+
+export const spanOf = (got, name) => one(got.spans, (s) => s.name === name, `span ${name}`);
 
 export const one = (list, test, what) => {
   const found = list.filter(test);

@@ -1,21 +1,21 @@
-// LangWatch 0.1: 60 KB of Unicode in and out, unchanged.
-import { LangWatch } from "langwatch";
-import { assert, bigText, langwatch, lunary } from "./helper.mjs";
+// LangWatch 0.16: 60 KB of Unicode in and out, unchanged.
+// Needs Node 20: langwatch 0.16 does.
+import { getLangWatchTracer } from "langwatch";
+import { setupObservability } from "langwatch/observability/node";
+import { assert, bigText, finished, langwatch, lunary } from "./helper.mjs";
 
-const client = new LangWatch({ apiKey: process.env.LANGWATCH_API_KEY, endpoint: process.env.TRACEWELL_URL });
-const trace = client.getTrace({ traceId: "sdk-größe-🤖" });
+const observability = setupObservability({ serviceName: "größe", advanced: { disableAutoShutdown: true } });
+const tracer = getLangWatchTracer("größe 🤖");
 const value = { text: bigText, list: [bigText.slice(0, 100), null, 1.5] };
-trace
-  .startLLMSpan({
-    name: "größe 🤖",
-    model: "m",
-    input: { type: "text", value: bigText },
-    output: { type: "json", value },
-  })
-  .end();
-await trace.sendSpans();
-const got = await langwatch.trace("sdk-größe-🤖");
-assert.equal(got.spans[0].input.value, bigText);
-assert.deepEqual(got.spans[0].output.value, value);
+const traceId = await tracer.withActiveSpan("größe 🤖", async (span) => {
+  span.setType("llm").setRequestModel("m").setInput("text", bigText).setOutput("json", value);
+  return span.spanContext().traceId;
+});
+await finished(observability);
+
+const got = await langwatch.trace(traceId);
+assert.equal(got.spans[0].name, "größe 🤖");
+assert.deepEqual(got.spans[0].input, { type: "text", value: bigText });
+assert.deepEqual(got.spans[0].output, { type: "json", value });
 assert.equal(got.input.value, bigText);
 assert.equal((await lunary.run((await lunary.runs("type=llm"))[0].id)).input, bigText);

@@ -1,7 +1,7 @@
 // LLMonitor 0.6 around the OpenAI client: a plain call, a tool call, a streamed one, a refused one.
 import { monitorOpenAI } from "llmonitor/openai";
 import monitor from "llmonitor";
-import OpenAI from "openai";
+import OpenAI from "openai-4";
 import { assert, contains, fails, lunary, one, publicKey, sent, url } from "./helper.mjs";
 import { openaiStub } from "./openai_stub.mjs";
 

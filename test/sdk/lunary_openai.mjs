@@ -1,7 +1,7 @@
 // Lunary 1.0 around the OpenAI client: a plain call, one with tools, a streamed one, a refused one.
 import lunaryClient from "lunary";
 import { monitorOpenAI } from "lunary/openai";
-import OpenAI from "openai";
+import OpenAI from "openai-4";
 import { assert, contains, fails, lunary, one, publicKey, sent, url } from "./helper.mjs";
 import { openaiStub } from "./openai_stub.mjs";
 

@@ -211,12 +211,29 @@ def taken_port(e):
     true(code == 1 and port in err, f"a taken port is named: {code} {err!r}")
 
 
+def only_otlp(client):
+    """collisions.md 3.2 step 1: every path that takes a signal is OTLP's own, and there are no others."""
+    key = {"Authorization": "Bearer tw_scratch_0"}
+    for path in ("/v1/traces", "/api/v1/traces", "/api/otel/v1/traces", "/api/public/otel/v1/traces", "/api/public/v1/traces",
+                 "/api/trace", "/api/otel/v1/logs/v1/traces"):
+        for body in ({}, {"resourceSpans": []}):
+            equal(status(client.post(path, body, key), 200).json, {}, f"answer of {path} to {body}")
+        for body in ({"name": "x"}, {"batch": []}, []):
+            equal(status(client.post(path, body, key), 400).json["code"], 3, f"code of {path} for {body}")
+        equal(status(client.post(path, {}), 401).json["code"], 16, f"code of {path} without a key")
+    for path in ("/api/report", "/v1/datasets", "/api/collector", "/x/v1/traces"):
+        equal(status(client.post(path, {}, key), 404).json["message"], "Not Found", f"answer of {path}")
+    for path in ("/readyz", "/metrics", "/api/public/traces"):
+        status(client.get(path, key), 404)
+    client.close()
+
+
 @commands("otlp-ports")
 def otlp_ports(e):
-    """The plain one is the whole API once more, the other speaks HTTP/2. One that was asked for and is taken is an error."""
+    """The plain one takes OTLP alone, the other speaks HTTP/2. One that was asked for and is taken is an error."""
     with e.fresh_server() as server:
         true(server.otlp_port and server.grpc_port, f"ports: {server.otlp_port}, {server.grpc_port}")
-        status(Client(f"http://127.0.0.1:{server.otlp_port}").get("/readyz"), 200)
+        only_otlp(Client(f"http://127.0.0.1:{server.otlp_port}"))
         with socket.create_connection(("127.0.0.1", server.grpc_port), 10) as s:
             s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
             true(s.recv(9)[3] == 4, "an HTTP/2 server answers with its settings")

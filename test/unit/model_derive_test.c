@@ -126,6 +126,32 @@ static void test_what_many_spans_share_only_fills(void **state)
     }
 }
 
+/* A log record tells no parent: until its span comes, it only hints and guesses. */
+static void test_a_row_known_by_logs_is_no_root(void **state)
+{
+    (void)state;
+    struct trace t;
+    setup(&t, 1);
+    struct event *e = kit_event(&t.k, PROFILE_OTLP_LOG, 5);
+    e->id = STR("logged");
+    event_set_as(e, OBSERVATION_start_ns, value_int(1), RANK_HINT, FIRST, MODE_REPLACE);
+    event_set_json(e, OBSERVATION_input, STR("\"li\""));
+    event_set_json(e, OBSERVATION_said, STR("{\"session_hint\":\"s\"}"));
+    add(&t, e);
+    struct row *r = derive(&t);
+    assert_int_equal(trace_input(r, false).kind, V_NULL);
+    assert_int_equal(trace_input(r, true).kind, V_REF);
+    assert_int_equal(t.derived.ranks[DERIVED_SESSION], RANK_HINT);
+    e = span(&t, PROFILE_OTLP_SPAN, "root", NULL, 3, 9);
+    event_set_json(e, OBSERVATION_input, STR("\"ri\""));
+    add(&t, e);
+    r = derive(&t);
+    SHOWS(trace_name(r), "root");
+    assert_int_equal(trace_input(r, false).piece, OBSERVATION_input);
+    assert_int_equal(t.derived.key_ns[DERIVED_INPUT], 3);
+    kit_fini(&t.k);
+}
+
 static void test_without_a_root_there_are_guesses(void **state)
 {
     (void)state;
@@ -481,6 +507,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_root_gives_and_hints_fill),
         cmocka_unit_test(test_what_many_spans_share_only_fills),
+        cmocka_unit_test(test_a_row_known_by_logs_is_no_root),
         cmocka_unit_test(test_without_a_root_there_are_guesses),
         cmocka_unit_test(test_langfuse_spans_name_nothing),
         cmocka_unit_test(test_runs),

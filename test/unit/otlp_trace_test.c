@@ -405,6 +405,19 @@ static void metadata_of_every_sender(void **state)
     assert_int_equal(otlp_check_spans(cases, N(cases)), 0);
 }
 
+/* A member stands once: readers differ in which of two they take. */
+static void a_key_stands_once(void **state)
+{
+    struct otlp_mapped m;
+    (void)state;
+    otlp_mapped_init(&m);
+    otlp_mapped_span(&m, &(struct otlp_case){ "k", "{\"metadata\":{\"k\":1},\"langwatch.metadata\":{\"k\":2},"
+                                                   "\"langwatch.trace.k\":3}" });
+    assert_true(str_is(event_get(&m.batch.events[0], OBSERVATION_metadata)->s, "{\"k\":3}"));
+    assert_true(str_is(event_get(&m.batch.events[0], OBSERVATION_said)->s, "{\"metadata\":{\"k\":3}}"));
+    otlp_mapped_fini(&m);
+}
+
 static void dropped_metadata_is_told(void **state)
 {
     struct otlp_mapped m;
@@ -412,7 +425,7 @@ static void dropped_metadata_is_told(void **state)
     otlp_mapped_init(&m);
     otlp_mapped_span(&m, &(struct otlp_case){ "two", "{\"metadata\":\"x\",\"langwatch.trace\":\"[1]\"}" });
     assert_true(str_is(m.warning,
-        "2 metadata values were dropped, the first in attribute metadata: it must be a JSON object"));
+        "2 values are not shown as metadata; the first is that of attribute metadata, which must be a JSON object"));
     otlp_mapped_fini(&m);
     otlp_mapped_init(&m);
     otlp_mapped_span(&m, &(struct otlp_case){ "none", "{\"metadata\":\"null\",\"langwatch.trace\":\"{}\"}" });
@@ -432,6 +445,7 @@ int main(void)
         cmocka_unit_test(environment_release_version),
         cmocka_unit_test(roots_and_explicit_values),
         cmocka_unit_test(metadata_of_every_sender),
+        cmocka_unit_test(a_key_stands_once),
         cmocka_unit_test(dropped_metadata_is_told),
     };
     return cmocka_run_group_tests_name("otlp_trace", tests, NULL, NULL);

@@ -227,22 +227,35 @@ static void unfold(struct unfolding *u, size_t skip, struct str prefix, unsigned
 
 #define UNFOLD_MAX 500
 
-/* All attributes of an OpenTelemetry span but its input and output: what its rules took and what they left (dialect/otlp/README.md). One
- * that would stand beside a parameter of the same name is that parameter. */
-static void write_attributes(
-    struct jw *w, struct arena *a, struct json leftovers, struct json metadata, struct json params)
+/* An OpenTelemetry span, and the places its attributes lie in (dialect/otlp/README.md). Its input and output are shown as such. */
+struct attributes {
+    struct json taken, left; /* by rules, by none: in the metadata */
+    bool any;
+};
+
+static struct attributes attributes_of(struct json leftovers, struct json metadata, const struct row *o)
 {
-    const struct json lists[] = { json_key(leftovers, "attributes"),
-        json_bool(json_key(leftovers, "apart")) ? JSON_NONE : json_key(metadata, "attributes") };
-    size_t n = 0, most = json_size(lists[0]) + json_size(lists[1]);
+    struct attributes at = { json_key(leftovers, "attributes"), JSON_NONE, false };
+    at.any = json_is_obj(at.taken) || (row_families(o) & FAMILY_OTLP);
+    if (at.any && !json_bool(json_key(leftovers, "apart")))
+        at.left = json_key(metadata, "attributes");
+    return at;
+}
+
+/* One whose first part is the name of a parameter is left to that; of the metadata's own, to those. */
+static void write_attributes(
+    struct jw *w, struct arena *a, const struct attributes *at, struct json params, bool shows_metadata)
+{
+    const struct json lists[] = { at->taken, at->left };
+    size_t n = 0, most = json_size(at->taken) + json_size(at->left);
     struct str *keys = arena_array(a, most + 1, sizeof *keys), key;
     struct json *values = arena_array(a, most + 1, sizeof *values), value;
     for (size_t i = 0; i < 2; i++)
         for (struct json_iter it = json_iter(lists[i]);
              json_is_obj(lists[i]) && json_next(&it, &key, &value);) {
-            size_t dot = str_find_char(key, '.');
-            if (json_type(json_get(params, str_sub(key, 0, dot))) != JSON_ABSENT ||
-                str_is(str_sub(key, 0, dot), "metadata")) /* shown as such, below */
+            struct str head = str_sub(key, 0, str_find_char(key, '.'));
+            if (json_type(json_get(params, head)) != JSON_ABSENT ||
+                (shows_metadata && str_is(head, "metadata")))
                 continue;
             keys[n] = key;
             values[n++] = value;
@@ -252,14 +265,14 @@ static void write_attributes(
     unfold(&u, 0, STR(""), n <= UNFOLD_MAX ? 0 : UNFOLD_DEPTH_MAX);
 }
 
-static void write_metadata(struct jw *w, struct json metadata, bool otlp)
+static void write_metadata(struct jw *w, struct json metadata, const struct attributes *at)
 {
     struct str key;
     struct json value;
     jw_key(w, "metadata");
     jw_obj(w);
     for (struct json_iter it = json_iter(metadata); json_next(&it, &key, &value);)
-        if (!otlp || !str_is(key, "attributes")) {
+        if (!json_is_obj(at->left) || !str_is(key, "attributes")) {
             jw_key_str(w, key);
             jw_value(w, value);
         }
@@ -272,7 +285,9 @@ static void write_params(struct jw *w, struct arena *a, const struct row *o)
     struct json params = langwatch__parsed(a, row_text(o, OBSERVATION_params)), value;
     struct json leftovers = langwatch__parsed(a, row_text(o, OBSERVATION_leftovers));
     struct json metadata = langwatch__parsed(a, row_text(o, OBSERVATION_metadata));
-    bool otlp = row_families(o) & FAMILY_OTLP;
+    struct attributes at = attributes_of(leftovers, metadata, o);
+    bool shows_metadata = json_is_obj(metadata) && !json_is_set(json_key(params, "metadata")) &&
+                          json_size(metadata) > (json_is_obj(at.left) ? 1 : 0);
     struct str key;
     jw_key(w, "params");
     jw_obj(w);
@@ -280,10 +295,10 @@ static void write_params(struct jw *w, struct arena *a, const struct row *o)
         jw_key_str(w, key);
         jw_value(w, value);
     }
-    if (otlp)
-        write_attributes(w, a, leftovers, metadata, params);
-    if (json_is_obj(metadata) && json_size(metadata) && !json_is_set(json_key(params, "metadata")))
-        write_metadata(w, metadata, otlp && !json_bool(json_key(leftovers, "apart")));
+    if (at.any)
+        write_attributes(w, a, &at, params, shows_metadata);
+    if (shows_metadata)
+        write_metadata(w, metadata, &at);
     jw_obj_end(w);
 }
 

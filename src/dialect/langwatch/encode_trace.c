@@ -259,13 +259,23 @@ void langwatch__write_metadata(struct jw *w, const struct trace_view *v, const s
 
 /* ---- texts ---------------------------------------------------------------------------------------------------------- */
 
+/* What was said of the trace itself: in a trace event, or by a span (otlp.md 2.15, rank 3). V_NULL: nothing. */
+static struct value said_of_trace(const struct row *t, bool input)
+{
+    const struct derived *d = t->derived;
+    unsigned column = input ? TRACE_input : TRACE_output;
+    if (d && d->ranks[input ? DERIVED_INPUT : DERIVED_OUTPUT] >= RANK_SAID)
+        return input ? trace_input(t, false) : trace_output(t, false);
+    return t->cols[column];
+}
+
 /* Input or output that was said of the trace itself, else what its spans show. */
 struct str langwatch__trace_text(struct arena *a, const struct row *t, bool input)
 {
-    const struct value *given = &t->cols[input ? TRACE_input : TRACE_output];
+    struct value said = said_of_trace(t, input);
     struct str text;
-    if (given->kind == V_JSON && derive_text(a, langwatch__parsed(a, given->s), (enum type_hint)given->hint,
-                                     input, &text) != TEXT_NONE)
+    if (said.kind == V_JSON && derive_text(a, langwatch__parsed(a, said.s), (enum type_hint)said.hint, input,
+                                   &text) != TEXT_NONE)
         return text;
     return input ? t->text_input : t->text_output;
 }

@@ -13,7 +13,10 @@ static void put_spans(struct jw *w, const struct otlp_outcome *o)
     jw_key(w, "partialSuccess");
     jw_obj(w);
     jw_kv_i64(w, "rejectedSpans", (int64_t)o->tally.rejected);
-    jw_kv_cstr(w, "errorMessage", o->tally.rejected ? o->tally.first.text : "");
+    jw_kv_str(w, "errorMessage",
+        o->tally.rejected ? str_of(o->tally.first.text)
+        : o->warning.p    ? o->warning
+                          : STR(""));
     jw_obj_end(w);
 }
 

@@ -28,27 +28,39 @@ int otlp__rpc_code(enum status st)
 
 /* ---- success -------------------------------------------------------------------------------------------------------- */
 
-/* "2 of 3 spans were rejected; the first: ..." */
+static bool has_message(const struct otlp_outcome *o)
+{
+    return o->tally.rejected > 0 || o->warning.n > 0;
+}
+
+/* "2 of 3 spans were rejected; the first: ...", and what was dropped of those that were kept: alone it is a warning. */
 static void put_message(const struct otlp_outcome *o, struct buf *out)
 {
     static const char *const items[] = { "spans", "log records", "data points" };
     const struct otlp_tally *t = &o->tally;
+    if (t->rejected == 0) {
+        buf_add_str(out, o->warning);
+        return;
+    }
     buf_printf(out, "%zu of %zu %s rejected", t->rejected, t->seen, items[o->signal]);
     if (t->rejected > 1 && o->signal == SIGNAL_TRACES)
         buf_add_cstr(out, "; the first");
     buf_printf(out, ": %s", t->first.text);
+    if (o->warning.n)
+        buf_printf(out, "; %.*s", STR_ARG(o->warning));
 }
 
 void otlp_answer_protobuf(const struct otlp_outcome *o, struct reply *r)
 {
     struct buf message, partial;
     r->content_type = MEDIA_PROTOBUF;
-    if (o->tally.rejected == 0)
+    if (!has_message(o))
         return;
     buf_init(&message, 0);
     buf_init(&partial, 0);
     put_message(o, &message);
-    protobuf_add_varint(&partial, 1, o->tally.rejected);
+    if (o->tally.rejected > 0)
+        protobuf_add_varint(&partial, 1, o->tally.rejected);
     protobuf_add_bytes(&partial, 2, buf_str(&message));
     protobuf_add_bytes(&r->body, 1, buf_str(&partial));
     buf_fini(&partial);
@@ -60,7 +72,7 @@ void otlp_answer_json(const struct otlp_outcome *o, struct jw *w)
 {
     static const char *const keys[] = { "rejectedSpans", "rejectedLogRecords", "rejectedDataPoints" };
     struct buf text;
-    if (o->tally.rejected == 0)
+    if (!has_message(o))
         return;
     buf_init(&text, 0);
     jw_key(w, "partialSuccess");

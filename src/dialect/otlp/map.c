@@ -334,8 +334,8 @@ struct str otlp_mapper_warning(const struct otlp_mapper *m)
     if (!m->dropped)
         return STR_NONE;
     return arena_printf(m->batch->arena,
-        "%zu metadata value%s dropped, the first in attribute %.*s: it must be a JSON object", m->dropped,
-        m->dropped == 1 ? " was" : "s were", STR_ARG(m->dropped_key));
+        "%zu value%s not shown as metadata; the first is that of attribute %.*s, which must be a JSON object",
+        m->dropped, m->dropped == 1 ? " is" : "s are", STR_ARG(m->dropped_key));
 }
 
 /* A zero-length twin of a span that is still running; the span itself comes later. */

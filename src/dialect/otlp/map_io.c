@@ -10,11 +10,6 @@
 
 /* ---- values --------------------------------------------------------------------------------------------------------- */
 
-static bool is_structured(struct str json)
-{
-    return json.n && (json.p[0] == '{' || json.p[0] == '[');
-}
-
 struct found otlp__found_json(struct str json)
 {
     return (struct found){ json, HINT_NONE, NOWHERE };
@@ -95,13 +90,12 @@ static enum type_hint hint_of_list(struct json list)
 /* {"type": T, "value": V} is V with T as its hint. */
 static struct found found_typed(const struct mapping *x, enum attribute_slot slot)
 {
-    struct found f = otlp__found_slot(x, slot);
-    struct json v = is_structured(f.json) ? otlp__parse(x, otlp__get(x, slot)) : JSON_NONE;
-    struct json value = json_key(v, "value");
+    struct json v = otlp__parse(x, otlp__get(x, slot)), value = json_key(v, "value");
     enum type_hint hint = hint_of(json_key(v, "type"), value);
     if (hint == HINT_NONE || json_type(value) == JSON_ABSENT)
-        return f;
-    f = otlp__found_json(json_is_null(value) ? STR_NONE : arena_dup(x->arena, json_text(x->scratch, value)));
+        return otlp__found_slot(x, slot);
+    struct found f =
+        otlp__found_json(json_is_null(value) ? STR_NONE : arena_dup(x->arena, json_text(x->scratch, value)));
     f.hint = hint == HINT_LIST ? hint_of_list(value) : hint;
     return f;
 }

@@ -100,12 +100,6 @@ static const struct otlp_attribute *attribute_of(const struct mapping *x, const 
     return NULL;
 }
 
-/* An attribute of the span whose key reads like that of an event's is kept whole. */
-static bool is_like_event(struct str key)
-{
-    return str_starts(key, STR("event:"));
-}
-
 /* Whether the column stands for the attribute; then its members are written. */
 static bool write_side(struct mapping *x, struct jw *w, const struct side *s)
 {
@@ -113,10 +107,9 @@ static bool write_side(struct mapping *x, struct jw *w, const struct side *s)
     const struct value *v = event_get(x->event, s->column);
     bool own = s->origin->attribute != ORIGIN_NONE;
     enum form form = at && v && v->kind == V_JSON ? form_of(x, &at->value, v->s) : FORM_OTHER;
-    bool stands = form != FORM_OTHER && !(own && is_like_event(at->key));
     if (own)
-        x->use[s->origin->attribute] = stands ? USE_PAYLOAD : USE_TAKEN;
-    if (!stands)
+        x->use[s->origin->attribute] = form != FORM_OTHER ? USE_PAYLOAD : USE_TAKEN;
+    if (form == FORM_OTHER)
         return false;
     if (own)
         jw_kv_str(w, s->key, at->key);
@@ -317,11 +310,11 @@ static const struct {
 };
 #define N_PAYLOADS (sizeof payloads / sizeof *payloads)
 
-/* Cuts "event:<n>:<key>". */
+/* Cuts "event:<n>:<key>". No attribute that can be an input or output has a key that begins so. */
 static bool names_event(struct str name, int64_t *n, struct str *key)
 {
     struct str part;
-    if (!is_like_event(name))
+    if (!str_starts(name, STR("event:")))
         return false;
     *key = str_sub(name, sizeof "event:" - 1, SIZE_MAX);
     return str_cut(key, ':', &part) && key->p && str_to_i64(part, n);

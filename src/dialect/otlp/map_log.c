@@ -183,11 +183,11 @@ static bool map_choice(struct otlp_mapper *m, const struct otlp_log *l)
     return add_message(m, l, STR_NONE);
 }
 
-/* gen_ai.<role>.message */
+/* gen_ai.<role>.message; gen.ai.<role>_message */
 static bool map_message(struct otlp_mapper *m, const struct otlp_log *l)
 {
     struct str role = str_sub(l->event_name, sizeof "gen_ai." - 1, SIZE_MAX);
-    return add_message(m, l, str_sub(role, 0, str_find_char(role, '.')));
+    return add_message(m, l, str_sub(role, 0, role.n - (sizeof ".message" - 1)));
 }
 
 /* ---- what is said of the trace ------------------------------------------------------------------------------------------ */
@@ -337,6 +337,12 @@ static const struct {
     { "gen_ai.assistant.message", NULL, map_message },
     { "gen_ai.tool.message", NULL, map_message },
     { "gen_ai.choice", NULL, map_choice },
+    /* The same as LangWatch's TypeScript SDK names them (its logger's emitGenAI...(); seen in 0.16.1). */
+    { "gen.ai.system_message", NULL, map_message },
+    { "gen.ai.user_message", NULL, map_message },
+    { "gen.ai.assistant_message", NULL, map_message },
+    { "gen.ai.tool_message", NULL, map_message },
+    { "gen.ai.choice", NULL, map_choice },
     { "gen_ai.client.inference.operation.details", NULL, map_details },
     { "gen_ai.evaluation.result", NULL, map_result },
     { NULL, "org.springframework.ai.chat.observation.ChatModelPromptContentObservationHandler", map_spring },

@@ -268,14 +268,15 @@ static struct str span_or_resource(
 
 /* ---- the rest ----------------------------------------------------------------------------------------------------------- */
 
-/* A guardrail that did not let pass. Its output is here in full; where the trace is derived it may not be. */
+/* A guardrail that did not let pass. Its output is here in full; where the trace is derived it may not be. LangWatch's TypeScript SDK sends
+ * {"type":"json","value":{"type":"guardrail_result","value":{...}}}. */
 static bool is_blocked(const struct mapping *x)
 {
     struct json output;
     const struct value *v = x->type == OBS_GUARDRAIL ? event_get(x->event, OBSERVATION_output) : NULL;
     if (!v || v->kind != V_JSON || json_parse(x->scratch, v->s, 0, &output, NULL) != ST_OK)
         return false;
-    struct json passed = json_key(output, "passed");
+    struct json passed = json_key(otlp__unwrapped(output), "passed");
     return json_type(passed) == JSON_BOOL && !json_bool(passed);
 }
 

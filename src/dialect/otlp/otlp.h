@@ -170,11 +170,12 @@ struct otlp_outcome {
     bool empty;    /* there was nothing in it */
     enum otlp_signal signal;
     struct otlp_tally tally;
+    struct str warning; /* otlp_mapper_warning() */
 };
 struct otlp_outcome *otlp_outcome(const struct call *c);
 /* Is the answer to this request protobuf? By what the body proved to be, else by its label. */
 bool otlp_wants_protobuf(const struct call *c);
-/* Export<Signal>ServiceResponse: empty when all was taken, else partial_success. In JSON as members of the open object: nothing, or
+/* Export<Signal>ServiceResponse: empty when all was taken without a warning, else partial_success. In JSON as members of the open object: nothing, or
  * "partialSuccess". */
 void otlp_answer_protobuf(const struct otlp_outcome *o, struct reply *r);
 void otlp_answer_json(const struct otlp_outcome *o, struct jw *w);

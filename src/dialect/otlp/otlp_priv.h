@@ -2,12 +2,13 @@
  * otlp_priv: what the files of the wire side share. The mapping has a header of its own, map_priv.h.
  *
  *   request.c         which decoder, what becomes of the result      reading.c   places, rejection, what both decoders check
- *   read_protobuf.c   read_json.c                                    any.c       attribute values    ids.c   ids and numbers
+ *   read_protobuf.c, protobuf_values.c, read_json.c                  any.c       attribute values    ids.c   ids and numbers
  *   answer.c          replies                                        otlp.c      the dialect: routes, errors
  */
 #ifndef DIALECT_OTLP_OTLP_PRIV_H
 #define DIALECT_OTLP_OTLP_PRIV_H
 
+#include "base/protobuf.h"
 #include "dialect/otlp/otlp.h"
 
 #define OTLP_DEPTH_MAX 64 /* levels of AnyValue (otlp.md 1.5) */
@@ -69,6 +70,31 @@ enum status otlp__any_of_json(
 /* As otlp_attributes_of_json(), but ST_UNPROCESSABLE. */
 enum status otlp__attributes_of_json(
     struct arena *a, struct json v, struct otlp_attributes *out, struct err *err);
+
+/* ---- the protobuf form (protobuf_values.c) -------------------------------------------------------------------------- */
+
+#define TAG(number, wire) ((uint64_t)(number) << 3 | (wire))
+#define TAG_OF(f)         TAG((f).number, (f).wire)
+
+/* The fields of message `number` of `in`, one piece after the other. */
+struct pieces {
+    struct protobuf in;
+    uint32_t number;
+    struct protobuf piece; /* the one that is being read: parent of what otlp__pieces_next() gives */
+};
+struct pieces otlp__pieces_of(struct protobuf in, uint32_t number);
+struct pieces otlp__one_piece(struct protobuf piece); /* a message that is known to be in one */
+MUST_CHECK enum status otlp__pieces_next(
+    struct pieces *p, struct protobuf_field *f, bool *more, struct err *err);
+/* How often field `number`, a message, stands in it. */
+MUST_CHECK enum status otlp__count_fields(struct pieces p, uint32_t number, size_t *n, struct err *err);
+struct str otlp__field_text(struct reading *r, const struct protobuf_field *f); /* empty is absent */
+/* An AnyValue; a KeyValue, as the next of `to`, which has room. ST_UNPROCESSABLE: too deep. */
+MUST_CHECK enum status otlp__read_value(
+    struct reading *r, struct pieces value, struct any *out, struct err *err);
+MUST_CHECK enum status otlp__read_attribute(
+    struct reading *r, struct protobuf kv, struct otlp_attributes *to, struct err *err);
+struct otlp_attributes otlp__room_for(struct reading *r, size_t n);
 
 /* ---- ids and numbers of the JSON form (ids.c) ----------------------------------------------------------------------- */
 

@@ -2,8 +2,8 @@
  * The protobuf form (otlp.md 1.6), read in place: text is a view of the body. Lists are counted first, so that each takes one piece of
  * the arena and is never moved.
  *
- * A field of an unexpected wire type counts as unknown, as in every protobuf library. A singular message may come in several pieces,
- * which join; `struct pieces` walks over them. The resource may stand behind its spans, so it is read before them.
+ * A field of an unexpected wire type counts as unknown, as in every protobuf library. Values and messages in pieces:
+ * protobuf_values.c. The resource may stand behind its spans, so it is read before them.
  */
 #include "dialect/otlp/otlp_priv.h"
 
@@ -11,251 +11,10 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/protobuf.h"
 
-#define TAG(number, wire) ((uint64_t)(number) << 3 | (wire))
-#define TAG_OF(f)         TAG((f).number, (f).wire)
-#define OLD_SCOPES        1000 /* instrumentation_library_spans, until 2022 */
-#define TRACE_ID_BYTES    ((size_t)16)
-#define SPAN_ID_BYTES     ((size_t)8)
-
-/* ---- singular messages ---------------------------------------------------------------------------------------------- */
-
-/* The fields of message `number` of `in`, one piece after the other. */
-struct pieces {
-    struct protobuf in;
-    uint32_t number;
-    struct protobuf piece;
-};
-
-static struct pieces pieces_of(struct protobuf in, uint32_t number)
-{
-    return (struct pieces){ .in = in, .number = number, .piece = { .start = in.start } };
-}
-
-/* A message that is known to be in one piece. */
-static struct pieces one_piece(struct protobuf piece)
-{
-    return (struct pieces){ .in = { .start = piece.start }, .piece = piece };
-}
-
-static enum status pieces_next(struct pieces *p, struct protobuf_field *f, bool *more, struct err *err)
-{
-    for (;;) {
-        enum status st = protobuf_next(&p->piece, f, more, err);
-        if (st != ST_OK || *more)
-            return st;
-        do {
-            if ((st = protobuf_next(&p->in, f, more, err)) != ST_OK || !*more)
-                return st;
-        } while (TAG_OF(*f) != TAG(p->number, WIRE_BYTES));
-        p->piece = protobuf_inside(&p->in, f->data);
-    }
-}
-
-/* How often field `number`, a message, stands in it. */
-static enum status count(struct pieces p, uint32_t number, size_t *n, struct err *err)
-{
-    struct protobuf_field f;
-    bool more;
-    enum status st;
-    *n = 0;
-    while ((st = pieces_next(&p, &f, &more, err)) == ST_OK && more)
-        *n += TAG_OF(f) == TAG(number, WIRE_BYTES);
-    return st;
-}
-
-static struct str text_of(struct reading *r, const struct protobuf_field *f)
-{
-    return f->data.n ? otlp__repaired(r->arena, f->data) : STR_NONE;
-}
-
-/* ---- values --------------------------------------------------------------------------------------------------------- */
-
-static enum status put_value(
-    struct reading *r, struct jw *w, struct pieces value, unsigned depth, struct err *err);
-
-/* The member of an AnyValue that counts: the last one, with what of the same stands right before it. *from: where that run begins. */
-static enum status last_member(
-    struct pieces value, struct protobuf_field *last, struct pieces *from, struct err *err)
-{
-    struct protobuf_field f;
-    bool more;
-    enum status st;
-    *last = (struct protobuf_field){ 0 };
-    for (struct pieces before = value; (st = pieces_next(&value, &f, &more, err)) == ST_OK && more;
-         before = value) {
-        static const uint64_t members[] = { 0, TAG(1, WIRE_BYTES), TAG(2, WIRE_VARINT), TAG(3, WIRE_VARINT),
-            TAG(4, WIRE_FIXED64), TAG(5, WIRE_BYTES), TAG(6, WIRE_BYTES), TAG(7, WIRE_BYTES) };
-        if (f.number >= sizeof members / sizeof *members || members[f.number] != TAG_OF(f))
-            continue;
-        if (f.number != last->number)
-            *from = before;
-        *last = f;
-    }
-    return st;
-}
-
-static double double_of(uint64_t bits)
-{
-    double d;
-    memcpy(&d, &bits, sizeof d);
-    return d;
-}
-
-static struct any scalar(struct reading *r, const struct protobuf_field *f)
-{
-    switch (TAG_OF(*f)) {
-    case TAG(1, WIRE_BYTES): return otlp__any_text(f->data.n ? otlp__repaired(r->arena, f->data) : STR(""));
-    case TAG(2, WIRE_VARINT): return (struct any){ .kind = ANY_BOOL, .b = f->value != 0 };
-    case TAG(3, WIRE_VARINT): return (struct any){ .kind = ANY_INT, .i = (int64_t)f->value };
-    case TAG(4, WIRE_FIXED64): return otlp__any_double(double_of(f->value));
-    case TAG(7, WIRE_BYTES): return otlp__any_text(base64_encode(r->arena, f->data));
-    default: return (struct any){ 0 }; /* none: null */
-    }
-}
-
-static bool is_list(const struct protobuf_field *f)
-{
-    return f->wire == WIRE_BYTES && (f->number == 5 || f->number == 6);
-}
-
-/* A KeyValue's key; *value its AnyValue. */
-static enum status read_key(
-    struct reading *r, struct protobuf kv, struct str *key, struct pieces *value, struct err *err)
-{
-    struct protobuf_field f;
-    bool more;
-    enum status st;
-    size_t n = 0;
-    struct protobuf whole = kv, piece = { .start = kv.start };
-    *key = STR("");
-    while ((st = protobuf_next(&kv, &f, &more, err)) == ST_OK && more) {
-        if (TAG_OF(f) == TAG(1, WIRE_BYTES))
-            *key = f.data.n ? otlp__repaired(r->arena, f.data) : STR("");
-        else if (TAG_OF(f) == TAG(2, WIRE_BYTES)) {
-            piece = protobuf_inside(&kv, f.data);
-            n++;
-        }
-    }
-    *value = n > 1 ? pieces_of(whole, 2) : one_piece(piece);
-    return st;
-}
-
-static enum status put_key_value(
-    struct reading *r, struct jw *w, struct protobuf kv, unsigned depth, struct err *err)
-{
-    struct pieces value;
-    struct str key;
-    enum status st = read_key(r, kv, &key, &value, err);
-    if (st != ST_OK)
-        return st;
-    jw_key_str(w, key);
-    return put_value(r, w, value, depth, err);
-}
-
-/* What field 1 of ArrayValue or KeyValueList `list` holds. */
-static enum status put_items(
-    struct reading *r, struct jw *w, struct protobuf list, bool keyed, unsigned depth, struct err *err)
-{
-    struct protobuf_field f;
-    bool more;
-    enum status st;
-    while ((st = protobuf_next(&list, &f, &more, err)) == ST_OK && more) {
-        if (TAG_OF(f) != TAG(1, WIRE_BYTES))
-            continue;
-        struct protobuf item = protobuf_inside(&list, f.data);
-        st = keyed ? put_key_value(r, w, item, depth, err) : put_value(r, w, one_piece(item), depth, err);
-        if (st != ST_OK)
-            return st;
-    }
-    return st;
-}
-
-/* The list that begins at `from`, in as many pieces as it has. */
-static enum status put_list(
-    struct reading *r, struct jw *w, struct pieces from, uint32_t number, unsigned depth, struct err *err)
-{
-    struct protobuf_field f;
-    bool more, keyed = number == 6;
-    enum status st;
-    if (keyed)
-        jw_obj(w);
-    else
-        jw_arr(w);
-    while ((st = pieces_next(&from, &f, &more, err)) == ST_OK && more) {
-        if (TAG_OF(f) != TAG(number, WIRE_BYTES))
-            continue;
-        st = put_items(r, w, protobuf_inside(&from.piece, f.data), keyed, depth + 1, err);
-        if (st != ST_OK)
-            return st;
-    }
-    if (keyed)
-        jw_obj_end(w);
-    else
-        jw_arr_end(w);
-    return st;
-}
-
-/* Recursion is bounded by OTLP_DEPTH_MAX. */
-static enum status put_value(
-    struct reading *r, struct jw *w, struct pieces value, unsigned depth, struct err *err)
-{
-    struct protobuf_field last;
-    struct pieces from;
-    if (depth > OTLP_DEPTH_MAX)
-        return otlp__too_deep(err);
-    enum status st = last_member(value, &last, &from, err);
-    if (st != ST_OK)
-        return st;
-    if (is_list(&last))
-        return put_list(r, w, from, last.number, depth, err);
-    struct any any = scalar(r, &last);
-    otlp__put_any(w, &any);
-    return ST_OK;
-}
-
-static enum status read_value(struct reading *r, struct pieces value, struct any *out, struct err *err)
-{
-    struct protobuf_field last;
-    struct pieces from;
-    enum status st = last_member(value, &last, &from, err);
-    if (st != ST_OK)
-        return st;
-    if (!is_list(&last)) {
-        *out = scalar(r, &last);
-        return ST_OK;
-    }
-    buf_clear(&r->text);
-    struct jw w = jw_of(&r->text);
-    st = put_list(r, &w, from, last.number, 1, err);
-    *out = (struct any){ .kind = ANY_JSON,
-        .s = st == ST_OK ? arena_dup(r->arena, buf_str(&r->text)) : STR_NONE };
-    return st;
-}
-
-static enum status read_attribute(
-    struct reading *r, struct protobuf kv, struct otlp_attributes *to, struct err *err)
-{
-    struct pieces value;
-    struct otlp_attribute *a = &to->items[to->n];
-    char place[48];
-    enum status st = read_key(r, kv, &a->key, &value, err);
-    if (st == ST_OK)
-        st = read_value(r, value, &a->value, err);
-    if (st == ST_UNPROCESSABLE) {
-        snprintf(place, sizeof place, "attributes[%zu].value", to->n);
-        err_under(err, place);
-    }
-    to->n++;
-    return st;
-}
-
-static struct otlp_attributes room_for(struct reading *r, size_t n)
-{
-    return (struct otlp_attributes){ .items =
-                                         n ? arena_array(r->arena, n, sizeof(struct otlp_attribute)) : NULL };
-}
+#define OLD_SCOPES     1000 /* instrumentation_library_spans, until 2022 */
+#define TRACE_ID_BYTES ((size_t)16)
+#define SPAN_ID_BYTES  ((size_t)8)
 
 /* ---- resource and scope --------------------------------------------------------------------------------------------- */
 
@@ -275,13 +34,13 @@ static enum status fill_resource(struct reading *r, struct pieces message, struc
     struct protobuf_field f;
     bool more;
     size_t n;
-    enum status st = count(message, 1, &n, err);
+    enum status st = otlp__count_fields(message, 1, &n, err);
     if (st != ST_OK)
         return st;
-    *to = room_for(r, n);
-    while ((st = pieces_next(&message, &f, &more, err)) == ST_OK && more) {
+    *to = otlp__room_for(r, n);
+    while ((st = otlp__pieces_next(&message, &f, &more, err)) == ST_OK && more) {
         if (TAG_OF(f) == TAG(1, WIRE_BYTES))
-            st = read_attribute(r, protobuf_inside(&message.piece, f.data), to, err);
+            st = otlp__read_attribute(r, protobuf_inside(&message.piece, f.data), to, err);
         else if (TAG_OF(f) == TAG(2, WIRE_VARINT))
             to->dropped = (uint32_t)f.value;
         if (st != ST_OK)
@@ -296,16 +55,16 @@ static enum status fill_scope(struct reading *r, struct pieces message, struct e
     struct protobuf_field f;
     bool more;
     size_t n;
-    enum status st = count(message, 3, &n, err);
+    enum status st = otlp__count_fields(message, 3, &n, err);
     if (st != ST_OK)
         return st;
-    scope->attributes = room_for(r, n);
-    while ((st = pieces_next(&message, &f, &more, err)) == ST_OK && more) {
+    scope->attributes = otlp__room_for(r, n);
+    while ((st = otlp__pieces_next(&message, &f, &more, err)) == ST_OK && more) {
         switch (TAG_OF(f)) {
-        case TAG(1, WIRE_BYTES): scope->name = text_of(r, &f); break;
-        case TAG(2, WIRE_BYTES): scope->version = text_of(r, &f); break;
+        case TAG(1, WIRE_BYTES): scope->name = otlp__field_text(r, &f); break;
+        case TAG(2, WIRE_BYTES): scope->version = otlp__field_text(r, &f); break;
         case TAG(3, WIRE_BYTES):
-            st = read_attribute(r, protobuf_inside(&message.piece, f.data), &scope->attributes, err);
+            st = otlp__read_attribute(r, protobuf_inside(&message.piece, f.data), &scope->attributes, err);
             break;
         case TAG(4, WIRE_VARINT): scope->attributes.dropped = (uint32_t)f.value; break;
         default: break;
@@ -358,7 +117,7 @@ static enum status read_status(struct reading *r, struct protobuf p, struct otlp
     enum status st;
     while ((st = protobuf_next(&p, &f, &more, err)) == ST_OK && more) {
         if (TAG_OF(f) == TAG(2, WIRE_BYTES))
-            s->status_message = text_of(r, &f);
+            s->status_message = otlp__field_text(r, &f);
         else if (TAG_OF(f) == TAG(3, WIRE_VARINT))
             s->status = f.value <= STATUS_ERROR ? (enum otlp_status)f.value : STATUS_UNSET;
     }
@@ -370,15 +129,15 @@ static enum status read_event(struct reading *r, struct protobuf p, struct otlp_
     struct protobuf_field f;
     bool more;
     size_t n;
-    enum status st = count(one_piece(p), 3, &n, err);
+    enum status st = otlp__count_fields(otlp__one_piece(p), 3, &n, err);
     *e = (struct otlp_event){ .time_ns = TIME_NONE };
-    e->attributes = room_for(r, n);
+    e->attributes = otlp__room_for(r, n);
     while (st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more)
         switch (TAG_OF(f)) {
         case TAG(1, WIRE_FIXED64): st = otlp__set_time(err, "timeUnixNano", f.value, &e->time_ns); break;
-        case TAG(2, WIRE_BYTES): e->name = text_of(r, &f); break;
+        case TAG(2, WIRE_BYTES): e->name = otlp__field_text(r, &f); break;
         case TAG(3, WIRE_BYTES):
-            st = read_attribute(r, protobuf_inside(&p, f.data), &e->attributes, err);
+            st = otlp__read_attribute(r, protobuf_inside(&p, f.data), &e->attributes, err);
             break;
         case TAG(4, WIRE_VARINT): e->attributes.dropped = (uint32_t)f.value; break;
         default: break;
@@ -391,16 +150,16 @@ static enum status read_link(struct reading *r, struct protobuf p, struct otlp_l
     struct protobuf_field f;
     bool more;
     size_t n;
-    enum status st = count(one_piece(p), 4, &n, err);
+    enum status st = otlp__count_fields(otlp__one_piece(p), 4, &n, err);
     *l = (struct otlp_link){ 0 };
-    l->attributes = room_for(r, n);
+    l->attributes = otlp__room_for(r, n);
     while (st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more)
         switch (TAG_OF(f)) {
         case TAG(1, WIRE_BYTES): l->trace_id = hex_of(r, f.data); break;
         case TAG(2, WIRE_BYTES): l->span_id = hex_of(r, f.data); break;
-        case TAG(3, WIRE_BYTES): l->trace_state = text_of(r, &f); break;
+        case TAG(3, WIRE_BYTES): l->trace_state = otlp__field_text(r, &f); break;
         case TAG(4, WIRE_BYTES):
-            st = read_attribute(r, protobuf_inside(&p, f.data), &l->attributes, err);
+            st = otlp__read_attribute(r, protobuf_inside(&p, f.data), &l->attributes, err);
             break;
         case TAG(5, WIRE_VARINT): l->attributes.dropped = (uint32_t)f.value; break;
         case TAG(6, WIRE_FIXED32): l->flags = (int64_t)f.value; break;
@@ -427,9 +186,9 @@ static enum status read_head(struct reading *r, struct protobuf p, struct otlp_s
         switch (TAG_OF(f)) {
         case TAG(1, WIRE_BYTES): ids->trace = f.data; break;
         case TAG(2, WIRE_BYTES): ids->span = f.data; break;
-        case TAG(3, WIRE_BYTES): s->trace_state = text_of(r, &f); break;
+        case TAG(3, WIRE_BYTES): s->trace_state = otlp__field_text(r, &f); break;
         case TAG(4, WIRE_BYTES): ids->parent = f.data; break;
-        case TAG(5, WIRE_BYTES): s->name = text_of(r, &f); break;
+        case TAG(5, WIRE_BYTES): s->name = otlp__field_text(r, &f); break;
         case TAG(6, WIRE_VARINT): s->kind = f.value <= 5 ? (int)f.value : 0; break;
         case TAG(7, WIRE_FIXED64):
             st = otlp__set_time(err, "startTimeUnixNano", f.value, &s->start_ns);
@@ -465,14 +224,14 @@ static enum status read_lists(
     bool more;
     enum status st = ST_OK;
     int64_t dropped = s->attributes.dropped;
-    s->attributes = room_for(r, n->attributes);
+    s->attributes = otlp__room_for(r, n->attributes);
     s->attributes.dropped = dropped;
     s->events = n->events ? arena_array(r->arena, n->events, sizeof *s->events) : NULL;
     s->links = n->links ? arena_array(r->arena, n->links, sizeof *s->links) : NULL;
     while (st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more) {
         struct protobuf piece = protobuf_inside(&p, f.data);
         switch (TAG_OF(f)) {
-        case TAG(9, WIRE_BYTES): st = read_attribute(r, piece, &s->attributes, err); break;
+        case TAG(9, WIRE_BYTES): st = otlp__read_attribute(r, piece, &s->attributes, err); break;
         case TAG(11, WIRE_BYTES):
             st = under(read_event(r, piece, &s->events[s->n_events], err), "events", s->n_events, err);
             s->n_events++;
@@ -532,9 +291,9 @@ static enum status read_log_fields(
         switch (TAG_OF(f)) {
         case TAG(1, WIRE_FIXED64): st = otlp__set_time(err, "timeUnixNano", f.value, &l->time_ns); break;
         case TAG(2, WIRE_VARINT): l->severity = f.value <= 24 ? (int)f.value : 0; break;
-        case TAG(3, WIRE_BYTES): l->severity_text = text_of(r, &f); break;
+        case TAG(3, WIRE_BYTES): l->severity_text = otlp__field_text(r, &f); break;
         case TAG(6, WIRE_BYTES):
-            st = read_attribute(r, protobuf_inside(&p, f.data), &l->attributes, err);
+            st = otlp__read_attribute(r, protobuf_inside(&p, f.data), &l->attributes, err);
             break;
         case TAG(7, WIRE_VARINT): l->attributes.dropped = (uint32_t)f.value; break;
         case TAG(9, WIRE_BYTES): parts->trace = f.data; break;
@@ -542,7 +301,7 @@ static enum status read_log_fields(
         case TAG(11, WIRE_FIXED64):
             st = otlp__set_time(err, "observedTimeUnixNano", f.value, &parts->observed_ns);
             break;
-        case TAG(12, WIRE_BYTES): l->event_name = text_of(r, &f); break;
+        case TAG(12, WIRE_BYTES): l->event_name = otlp__field_text(r, &f); break;
         default: break;
         }
     return st;
@@ -552,12 +311,12 @@ static enum status fill_log(struct reading *r, struct protobuf p, struct otlp_lo
 {
     struct log_parts parts = { .observed_ns = TIME_NONE };
     size_t n;
-    enum status st = count(one_piece(p), 6, &n, err);
+    enum status st = otlp__count_fields(otlp__one_piece(p), 6, &n, err);
     if (st != ST_OK)
         return st;
-    l->attributes = room_for(r, n);
+    l->attributes = otlp__room_for(r, n);
     if ((st = read_log_fields(r, p, l, &parts, err)) != ST_OK ||
-        (st = read_value(r, pieces_of(p, 5), &l->body, err)) != ST_OK ||
+        (st = otlp__read_value(r, otlp__pieces_of(p, 5), &l->body, err)) != ST_OK ||
         (st = set_id_if_any(r, "traceId", parts.trace, TRACE_ID_BYTES, &l->trace_id, err)) != ST_OK)
         return st;
     if (l->time_ns == TIME_NONE)
@@ -592,7 +351,7 @@ static enum status read_metric(struct reading *r, struct protobuf p, struct err 
             if (TAG_OF(f) != TAG(10, WIRE_BYTES))
                 continue;
         }
-        st = count(one_piece(protobuf_inside(&p, f.data)), 1, &n, err);
+        st = otlp__count_fields(otlp__one_piece(protobuf_inside(&p, f.data)), 1, &n, err);
         r->tally->seen += n;
     }
     return st;
@@ -615,7 +374,7 @@ static enum status read_scope(struct reading *r, struct protobuf p, struct err *
     bool more;
     r->scope = arena_alloc(r->arena, sizeof *r->scope);
     r->scope_fault.code = ST_OK;
-    enum status st = keep_fault(fill_scope(r, pieces_of(p, 1), err), "scope", err, &r->scope_fault);
+    enum status st = keep_fault(fill_scope(r, otlp__pieces_of(p, 1), err), "scope", err, &r->scope_fault);
     for (r->at_item = 0; st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more;)
         if (TAG_OF(f) == TAG(2, WIRE_BYTES)) {
             st = read_item(r, protobuf_inside(&p, f.data), err);
@@ -630,7 +389,8 @@ static enum status read_resource(struct reading *r, struct protobuf p, struct er
     bool more;
     r->resource = arena_alloc(r->arena, sizeof *r->resource);
     r->resource_fault.code = ST_OK;
-    enum status st = keep_fault(fill_resource(r, pieces_of(p, 1), err), "resource", err, &r->resource_fault);
+    enum status st =
+        keep_fault(fill_resource(r, otlp__pieces_of(p, 1), err), "resource", err, &r->resource_fault);
     for (r->at_scope = 0; st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more;)
         if (TAG_OF(f) == TAG(2, WIRE_BYTES) || TAG_OF(f) == TAG(OLD_SCOPES, WIRE_BYTES)) {
             st = read_scope(r, protobuf_inside(&p, f.data), err);

@@ -55,9 +55,16 @@ static void begin(struct taking *t)
     t->batch->n_events = 0; /* of the form that was tried before */
     t->batch->n_removals = 0;
     t->outcome->tally = (struct otlp_tally){ 0 };
+    t->outcome->warning = STR_NONE;
     t->n_kept = 0;
     t->mapper = otlp_mapper_new(
         t->batch, t->call->caller->project, t->call->now_ns, call_header(t->call, "x-langtrace-session-id"));
+}
+
+static void end(struct taking *t)
+{
+    t->outcome->warning = arena_dup(t->call->arena, otlp_mapper_warning(t->mapper));
+    otlp_mapper_free(t->mapper);
 }
 
 static void keep(struct taking *t, uint32_t index)
@@ -168,7 +175,7 @@ static enum status read_json(struct taking *t, struct json body, struct err *err
     r.any_ids = t->call->dialect == &langtrace_dialect;
     st = otlp__read_json(&r, body, err);
     otlp__reading_fini(&r);
-    otlp_mapper_free(t->mapper);
+    end(t);
     return st;
 }
 
@@ -179,7 +186,7 @@ static enum status read_protobuf(struct taking *t, struct err *err)
     enum otlp_signal found;
     begin(t);
     enum status st = otlp_read_protobuf(t->batch->arena, t->call->body, o->signal, &sink, &o->tally, err);
-    otlp_mapper_free(t->mapper);
+    end(t);
     if (st == ST_OK && (o->tally.seen == 0 || o->tally.rejected < o->tally.seen))
         return ST_OK;
     if (!otlp__guess_signal(t->call->body, &found) || found == o->signal)

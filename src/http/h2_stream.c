@@ -1,5 +1,5 @@
 /*
- * h2_call: one gRPC call, a stream of HTTP/2, on its way to the handler:
+ * h2_stream: one gRPC call, a stream of HTTP/2, on its way to the handler:
  *
  *   headers --> open: is it gRPC? admit, compression --> data: prefix, message (body.c) --> complete: http__hand()
  *
@@ -21,24 +21,24 @@ static const struct transport transport = { http__h2_pack, deliver, refused, exp
 
 /* ---- Life ---- */
 
-struct h2_call *http__h2_call_new(struct h2_connection *c, int32_t id)
+struct h2_stream *http__h2_stream_new(struct h2_connection *c, int32_t id)
 {
     struct arena *a = arena_new();
-    struct h2_call *s = arena_alloc(a, sizeof *s);
-    *s = (struct h2_call){ .conn = c, .id = id, .next = c->calls, .heard_ns = clock_mono_ns() };
+    struct h2_stream *s = arena_alloc(a, sizeof *s);
+    *s = (struct h2_stream){ .conn = c, .id = id, .next = c->streams, .heard_ns = clock_mono_ns() };
     s->base =
         (struct request){ .http = c->http, .handler = c->handler, .transport = &transport, .home = c->home };
     s->base.pub = (struct http_request){
         .arena = a, .method = STR(""), .target = STR(""), .remote = arena_dup(a, str_of(c->remote))
     };
     buf_init(&s->reply.body, 0);
-    if (c->calls)
-        c->calls->prev = s;
-    c->calls = s;
+    if (c->streams)
+        c->streams->prev = s;
+    c->streams = s;
     return s;
 }
 
-void http__h2_call_end(struct h2_call *s)
+void http__h2_stream_end(struct h2_stream *s)
 {
     buf_fini(&s->reply.body);
     if (s->complete)
@@ -47,20 +47,20 @@ void http__h2_call_end(struct h2_call *s)
         arena_free(s->base.pub.arena);
 }
 
-static void unlink_call(struct h2_call *s)
+static void unlink_stream(struct h2_stream *s)
 {
     if (s->prev)
         s->prev->next = s->next;
     else
-        s->conn->calls = s->next;
+        s->conn->streams = s->next;
     if (s->next)
         s->next->prev = s->prev;
 }
 
-void http__h2_call_closed(struct h2_call *s)
+void http__h2_stream_closed(struct h2_stream *s)
 {
     struct h2_connection *c = s->conn;
-    unlink_call(s);
+    unlink_stream(s);
     s->conn = NULL;
     if (s->base.answered) {
         s->next = c->sent;
@@ -68,17 +68,17 @@ void http__h2_call_closed(struct h2_call *s)
     } else if (s->base.handed)
         s->base.lost = true;
     else
-        http__h2_call_end(s);
+        http__h2_stream_end(s);
 }
 
 /* ---- Headers ---- */
 
-static void set_once(struct h2_call *s, struct str *field, struct str value)
+static void set_once(struct h2_stream *s, struct str *field, struct str value)
 {
     *field = arena_dup(s->base.pub.arena, value);
 }
 
-void http__h2_call_header(struct h2_call *s, struct str name, struct str value)
+void http__h2_stream_header(struct h2_stream *s, struct str name, struct str value)
 {
     struct http_request *pub = &s->base.pub;
     s->headers_n += name.n + value.n + 32;
@@ -103,7 +103,7 @@ static bool is_grpc(struct str type)
     return type.n == plain.n || strchr("+; ", type.p[plain.n]) != NULL;
 }
 
-static void refuse_plain(struct h2_call *s, int status, const char *text)
+static void refuse_plain(struct h2_stream *s, int status, const char *text)
 {
     struct http_reply reply = { .status = status, .content_type = "text/plain", .body = str_of(text) };
     if (status == 405)
@@ -112,7 +112,7 @@ static void refuse_plain(struct h2_call *s, int status, const char *text)
     http__refuse_with(&s->base, &reply);
 }
 
-static void refuse(struct h2_call *s, enum status st, const char *text)
+static void refuse(struct h2_stream *s, enum status st, const char *text)
 {
     struct err err;
     err_set(&err, st, "%s", text);
@@ -124,7 +124,7 @@ static bool is_plain_encoding(struct str encoding)
     return encoding.n == 0 || str_eq_nocase(encoding, STR("identity"));
 }
 
-static void check_compression(struct h2_call *s)
+static void check_compression(struct h2_stream *s)
 {
     struct err err;
     struct str encoding = http_header_get(&s->base.pub, "grpc-encoding");
@@ -135,7 +135,7 @@ static void check_compression(struct h2_call *s)
     http__refuse(&s->base, &err);
 }
 
-void http__h2_call_open(struct h2_call *s)
+void http__h2_stream_open(struct h2_stream *s)
 {
     struct request *r = &s->base;
     s->complete = true;
@@ -152,7 +152,7 @@ void http__h2_call_open(struct h2_call *s)
 
 /* ---- The message ---- */
 
-static void open_message(struct h2_call *s)
+static void open_message(struct h2_stream *s)
 {
     struct request *r = &s->base;
     bool packed = !is_plain_encoding(http_header_get(&r->pub, "grpc-encoding"));
@@ -168,7 +168,7 @@ static void open_message(struct h2_call *s)
         http__body_open(r);
 }
 
-static struct str take_prefix(struct h2_call *s, struct str piece)
+static struct str take_prefix(struct h2_stream *s, struct str piece)
 {
     size_t n = H2_PREFIX - s->prefix_n < piece.n ? H2_PREFIX - s->prefix_n : piece.n;
     if (n == 0)
@@ -180,7 +180,7 @@ static struct str take_prefix(struct h2_call *s, struct str piece)
     return str_sub(piece, n, SIZE_MAX);
 }
 
-void http__h2_call_data(struct h2_call *s, struct str piece)
+void http__h2_stream_data(struct h2_stream *s, struct str piece)
 {
     struct request *r = &s->base;
     struct err err;
@@ -200,7 +200,7 @@ void http__h2_call_data(struct h2_call *s, struct str piece)
     http__refuse(r, &err);
 }
 
-void http__h2_call_complete(struct h2_call *s)
+void http__h2_stream_complete(struct h2_stream *s)
 {
     struct request *r = &s->base;
     struct err err;
@@ -220,7 +220,7 @@ void http__h2_call_complete(struct h2_call *s)
 
 /* ---- The answer ---- */
 
-static void answer(struct h2_call *s)
+static void answer(struct h2_stream *s)
 {
     http__body_release(&s->base);
     http__count(&s->base);
@@ -230,18 +230,18 @@ static void answer(struct h2_call *s)
 static void refused(struct request *r)
 {
     http__h2_pack(r, r->refusal);
-    answer(http__h2_call(r));
+    answer(http__h2_stream(r));
 }
 
 static void deliver(struct request *r)
 {
     if (r->lost)
-        http__h2_call_end(http__h2_call(r));
+        http__h2_stream_end(http__h2_stream(r));
     else
-        answer(http__h2_call(r));
+        answer(http__h2_stream(r));
 }
 
 static void explain(struct request *r, const struct err *err)
 {
-    http__h2_call(r)->why = arena_dup(r->pub.arena, str_of(err->text));
+    http__h2_stream(r)->why = arena_dup(r->pub.arena, str_of(err->text));
 }

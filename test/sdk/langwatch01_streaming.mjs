@@ -1,5 +1,5 @@
 // LangWatch 0.1: first token of a streamed answer, a late span that makes the SDK send the whole list again, labels added later.
-import { LangWatch } from "langwatch";
+import { LangWatch } from "langwatch-0.1";
 import { assert, contains, langwatch } from "./helper.mjs";
 
 const client = new LangWatch({ apiKey: process.env.LANGWATCH_API_KEY, endpoint: process.env.TRACEWELL_URL });

@@ -1,5 +1,5 @@
 // LangWatch 0.1: evaluations added on a trace and on a span.
-import { LangWatch } from "langwatch";
+import { LangWatch } from "langwatch-0.1";
 import { contains, langwatch, one } from "./helper.mjs";
 
 const client = new LangWatch({ apiKey: process.env.LANGWATCH_API_KEY, endpoint: process.env.TRACEWELL_URL });
