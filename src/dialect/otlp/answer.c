@@ -15,7 +15,8 @@ int otlp__rpc_code(enum status st)
     case ST_FORBIDDEN:
     case ST_PAYMENT: return 7;
     case ST_NOT_FOUND:
-    case ST_METHOD: return 12;
+    case ST_METHOD:
+    case ST_MEDIA: return 12; /* gRPC has no other word for a compression that is not known (otlp.md 1.7) */
     case ST_TOO_LARGE:
     case ST_RATE: return 8;
     case ST_BUSY:
