@@ -94,15 +94,23 @@ static struct str exception_message(struct arena *a, const struct row *o)
     return STR_NONE;
 }
 
+struct str langwatch__error_message(struct arena *a, const struct row *o)
+{
+    struct str message = exception_message(a, o);
+    if (!message.p && row_int(o, OBSERVATION_level, LEVEL_DEFAULT) != LEVEL_ERROR)
+        return STR_NONE;
+    if (!message.p)
+        message = row_text(o, OBSERVATION_status_message);
+    return message.n ? message : STR("Unknown error");
+}
+
 static void write_span_error(struct jw *w, struct arena *a, const struct row *o)
 {
-    struct str exception = exception_message(a, o), status = row_text(o, OBSERVATION_status_message);
-    struct str message = exception.p ? exception : status;
-    if (row_int(o, OBSERVATION_level, LEVEL_DEFAULT) != LEVEL_ERROR && !exception.p)
-        jw_kv_null(w, "error");
+    struct str message = langwatch__error_message(a, o);
+    if (message.p)
+        langwatch__write_error(w, "error", a, message, row_text(o, OBSERVATION_leftovers));
     else
-        langwatch__write_error(
-            w, "error", a, message.n ? message : STR("Unknown error"), row_text(o, OBSERVATION_leftovers));
+        jw_kv_null(w, "error");
 }
 
 /* ---- times and metrics ---------------------------------------------------------------------------------------------- */

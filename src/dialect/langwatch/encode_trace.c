@@ -337,7 +337,7 @@ void langwatch__write_trace_error(
     if (!failing)
         failing = langwatch__first_failing(t);
     struct str message =
-        failing ? row_text(failing, OBSERVATION_status_message) : row_text(t, TRACE_status_message);
+        failing ? langwatch__error_message(v->arena, failing) : row_text(t, TRACE_status_message);
     if (message.n == 0)
         message = STR("Unknown error");
     if (!failing && !trace_has_error(t))

@@ -233,6 +233,8 @@ struct evaluation_view {
 /* False for rows that are no evaluation here: annotations, votes of tracked events, deleted scores. */
 bool langwatch__evaluation_of(struct arena *a, const struct row *score, struct evaluation_view *out);
 
+/* What went wrong in a span, its payload loaded; absent: nothing did. */
+struct str langwatch__error_message(struct arena *a, const struct row *o);
 /* {has_error, message, stacktrace}; the stack trace is what the leftovers hold of one. */
 void langwatch__write_error(
     struct jw *w, const char *key, struct arena *a, struct str message, struct str leftovers);
