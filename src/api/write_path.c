@@ -79,6 +79,7 @@ static enum status edit(struct turn *x, struct err *err)
     if ((st = x->call.route->write(&x->call, x->call.batch, err)) != ST_OK)
         return st;
     struct batch *b = x->call.batch;
+    batch_edited(b, x->r->received_ns);
     if ((st = ingest_write(x->api->parts.ingest, b, err)) != ST_OK) {
         if (st == ST_BUSY)
             x->call.batch = NULL; /* ingest has freed it */

@@ -81,6 +81,21 @@ struct str records_new_id(const struct call *c, const char *kind, size_t place)
     return hex_encode(c->arena, digest, 12);
 }
 
+/* Words are told apart by their length, so that no two lists of words are one. */
+struct str records_id_of(struct arena *a, const struct str *words, size_t n)
+{
+    uint8_t digest[32];
+    struct buf all;
+    buf_init(&all, 0);
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(&all, "%zu ", words[i].n);
+        buf_add_str(&all, words[i]);
+    }
+    hash_sha256(buf_str(&all), digest);
+    buf_fini(&all);
+    return hex_encode(a, digest, 12);
+}
+
 static const struct record_member *named(const struct record_member *members, size_t n, struct str key)
 {
     for (size_t i = 0; i < n; i++)

@@ -38,6 +38,8 @@ void records_remove(struct call *c, struct batch *b, const char *kind, struct st
 void records_remove_all(struct call *c, struct batch *b, const char *kind, const struct ask *ask);
 /* An id that no other record has: of kind, project, time and place in the request. 24 hex digits. */
 struct str records_new_id(const struct call *c, const char *kind, size_t place);
+/* The id of the one record that these words name, "run", experiment, run id: the same words, the same id. 24 hex digits. */
+struct str records_id_of(struct arena *a, const struct str *words, size_t n);
 
 /* A member of a body to be written: JSON text; absent: as it was; empty (RECORDS_GONE): taken out. */
 struct record_member {

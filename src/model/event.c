@@ -282,12 +282,21 @@ static uint32_t digest_of(const struct event *e)
     hash_put(&h, &profile, 1);
     if (e->t_ns != TIME_NONE) /* a timeless event is known by its content alone */
         hash_put(&h, &e->t_ns, sizeof e->t_ns);
+    if (e->edit_ns)
+        hash_put(&h, &e->edit_ns, sizeof e->edit_ns);
     hash_text(&h, e->scope);
     hash_text(&h, e->id);
     for (size_t i = 0; i < e->n_cells; i++)
         hash_cell(&h, &e->cells[i]);
     hash_flush(&h);
     return (uint32_t)(h.h ^ h.h >> 32);
+}
+
+void batch_edited(struct batch *b, int64_t received_ns)
+{
+    for (size_t i = 0; i < b->n_events; i++)
+        if (profile_family(b->events[i].profile) == FAMILY_EDIT)
+            b->events[i].edit_ns = received_ns;
 }
 
 static size_t hash_patches(struct event *e, const struct column *columns)

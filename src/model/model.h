@@ -168,6 +168,8 @@ struct event {
     uint8_t
         tie; /* how many different events of the same id, time and minor stand before it in this request */
     uint32_t digest;
+    int64_t
+        edit_ns; /* receipt of an edit by request: saying again what was true before is no repeat; 0: an event */
     uint32_t wire_index; /* place in the request, for per-event answers; UINT32_MAX: none of its own */
     struct cell *cells;
     size_t n_cells, cap_cells;
@@ -219,6 +221,8 @@ void batch_fini(struct batch *b);
 /* Make n results, all OUTCOME_STORED. */
 void batch_results(struct batch *b, size_t n);
 void batch_reject(struct batch *b, size_t wire_index, const struct err *err);
+/* Every event of an edit's profile is an edit of its own, made by the request that was received then: A, B, A ends with A. */
+void batch_edited(struct batch *b, int64_t received_ns);
 /* Seal all events: fill in FULL nulls, ties and digests. Call once, after the last event_set. */
 void batch_seal(struct batch *b);
 

@@ -78,9 +78,10 @@ static int64_t end_of(const struct row *r)
     }
 }
 
-static bool is_time_order(enum order o)
+/* Orders by a whole number of 64 bits. A place among records is one too: often a time, which a double would blur. */
+static bool is_whole_order(enum order o)
 {
-    return o == BY_START || o == BY_CREATED || o == BY_UPDATED || o == BY_END;
+    return o == BY_START || o == BY_CREATED || o == BY_UPDATED || o == BY_END || o == BY_SEQ;
 }
 
 static bool is_text_order(enum order o)
@@ -88,12 +89,13 @@ static bool is_text_order(enum order o)
     return o == BY_ID || o == BY_NAME;
 }
 
-static int64_t time_key(enum order o, const struct row *r)
+static int64_t whole_key(enum order o, const struct row *r)
 {
     switch (o) {
     case BY_CREATED: return r->created_ns;
     case BY_UPDATED: return r->updated_ns;
     case BY_END: return end_of(r);
+    case BY_SEQ: return row_int(r, RECORD_seq, 0);
     default: return query_start_ns(r);
     }
 }
@@ -195,7 +197,6 @@ static double number_key(const struct query *q, const struct row *r)
     case BY_TOKENS: return tokens_of(r, q->order_key);
     case BY_SCORE: return score_of(r, q->order_key);
     case BY_METRIC: return metric_of(r, q->order_key);
-    case BY_SEQ: return (double)row_int(r, RECORD_seq, 0);
     default: return 0;
     }
 }
@@ -214,8 +215,8 @@ static int cmp_ids(const struct row *x, struct str scope, struct str id)
 int query_compare(const struct query *q, const struct row *x, const struct row *y)
 {
     int c;
-    if (is_time_order(q->order)) {
-        c = cmp_i64(time_key(q->order, x), time_key(q->order, y));
+    if (is_whole_order(q->order)) {
+        c = cmp_i64(whole_key(q->order, x), whole_key(q->order, y));
     } else if (is_text_order(q->order)) {
         c = str_cmp(text_key(q->order, x), text_key(q->order, y));
     } else {
@@ -230,8 +231,8 @@ int query_compare(const struct query *q, const struct row *x, const struct row *
 bool query_after(const struct query *q, const struct row *r)
 {
     int c;
-    if (is_time_order(q->order)) {
-        c = cmp_i64(time_key(q->order, r), q->after.ns);
+    if (is_whole_order(q->order)) {
+        c = cmp_i64(whole_key(q->order, r), q->after.ns);
     } else if (is_text_order(q->order)) {
         c = str_cmp(text_key(q->order, r), q->after.text);
     } else {
@@ -248,8 +249,8 @@ bool query_after(const struct query *q, const struct row *r)
 void query_cursor_of(struct arena *a, const struct query *q, const struct row *last, struct cursor *out)
 {
     *out = (struct cursor){ .set = true, .scope = arena_dup(a, last->scope), .id = arena_dup(a, last->id) };
-    if (is_time_order(q->order))
-        out->ns = time_key(q->order, last);
+    if (is_whole_order(q->order))
+        out->ns = whole_key(q->order, last);
     else if (is_text_order(q->order))
         out->text = arena_dup(a, text_key(q->order, last));
     else

@@ -85,7 +85,7 @@ enum order {
 struct cursor {
     bool set;
     double number;   /* sorts by number */
-    int64_t ns;      /* sorts by time */
+    int64_t ns;      /* sorts by time or place */
     struct str text; /* sorts by text */
     struct str scope, id;
 };

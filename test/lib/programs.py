@@ -88,7 +88,7 @@ class Programs:
             **clean_environment(), "TRACEWELL_URL": base, "TRACEWELL_GRPC": f"http://{self.grpc}",
             "TRACEWELL_TEST_KEY": p.keys["tracewell"], "LANGWATCH_API_KEY": p.langwatch_key, "LANGWATCH_ENDPOINT": base,
             "LUNARY_TEST_PUBLIC_KEY": p.public, "LUNARY_TEST_PRIVATE_KEY": p.private, "TRACEWELL_TEST_PROJECT": p.id,
-            "NODE_NO_WARNINGS": "1"
+            "LANGTRACE_API_KEY": p.lt.key, "LANGTRACE_API_HOST": f"{base}/api/trace", "NODE_NO_WARNINGS": "1"
         }
 
     def run(self, file, word, variables):

@@ -2,6 +2,7 @@
 import json
 import os
 
+from lib.langtrace import Langtrace
 from lib.langwatch import LangWatch
 from lib.lunary import Lunary
 
@@ -19,6 +20,7 @@ class Project:
         self.keys = dict(others or {}, langwatch=langwatch, lunary=private, public=public)
         self.lw = LangWatch(client, langwatch)
         self.lunary = Lunary(client, public, private)
+        self.lt = Langtrace(client, self.keys.get("langtrace"), id)
 
 
 def _named(client, index):

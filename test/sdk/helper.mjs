@@ -4,6 +4,7 @@ import { trace } from "@opentelemetry/api";
 
 const { TRACEWELL_URL, TRACEWELL_TEST_KEY, TRACEWELL_TEST_PROJECT } = process.env;
 const { LANGWATCH_API_KEY, LUNARY_TEST_PUBLIC_KEY, LUNARY_TEST_PRIVATE_KEY } = process.env;
+const { LANGTRACE_API_KEY } = process.env;
 
 export const url = TRACEWELL_URL;
 export const key = TRACEWELL_TEST_KEY; // the product's own; any key of the project opens any door
@@ -60,6 +61,36 @@ export const lunary = {
   run: (id) => lunary.call(`/v1/runs/${encodeURIComponent(id)}`),
   runs: async (query) => (await lunary.call(`/v1/runs?${query}`)).data,
 };
+
+export const langtrace = {
+  call: (path, method = "GET", body = undefined) =>
+    read(path, {
+      method,
+      headers: { "x-api-key": LANGTRACE_API_KEY, "Content-Type": "application/json" },
+      body: body && JSON.stringify(body),
+    }),
+  // Every span of the project, with its JSON texts parsed.
+  spans: async () => {
+    const body = { projectId: TRACEWELL_TEST_PROJECT, page: 1, pageSize: 100 };
+    const { traces } = await langtrace.call("/api/traces", "POST", body);
+    const json = ({ attributes, events, links }) => ({
+      attributes: JSON.parse(attributes),
+      events: JSON.parse(events),
+      links: JSON.parse(links),
+    });
+    return traces.result.flatMap((trace) => trace.spans.map((span) => ({ ...span, ...json(span) })));
+  },
+};
+
+// Exports of Langtrace's SDK end after the span has; wait until this many are there.
+export async function langtraceSpans(n) {
+  for (let i = 0; i < 200; i++) {
+    const spans = await langtrace.spans();
+    if (spans.length >= n) return spans;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(`there are ${(await langtrace.spans()).length} spans, should be ${n}`);
+}
 
 // Every key of `want` is there and equal, at every depth; lists in full. `got` may have more keys.
 export function contains(got, want, where = "value") {

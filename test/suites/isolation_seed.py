@@ -22,15 +22,17 @@ class Seed:
         self.traces()
         self.runs()
         self.records()
+        self.langwatch()
         self.ids = [
             "iso-trace", "iso-span", "iso-thread", "iso-eval", "iso-event", "iso-run",
             run_id("iso-run"),
             run_id("iso-talk"),
-            run_id("iso-m1"), "iso-user", self.slug, "iso-dataset", *self.made.values()
+            run_id("iso-m1"), "iso-user", self.slug, "iso-dataset", "iso-prompt", "iso-rows", "iso-experiment",
+            "iso-tag", *self.made.values()
         ]
         self.query = "&".join([
             "limit=100", f"slug={self.slug}", f"parentRunId={run_id('iso-root')}", "days=36500", "exportFormat=jsonl",
-            "type=llm", "search="
+            "type=llm", "search=", "experimentSlug=iso-experiment"
         ])
 
     def traces(self):
@@ -94,6 +96,25 @@ class Seed:
         users = lunary.users()["data"]
         self.made["user"] = [u["id"] for u in users if u["externalId"] == "iso-user"][0]
 
+    def langwatch(self):
+        """A prompt with a tag, a dataset with a row, an evaluator, an annotation, an experiment with a run."""
+        call = lambda path, body: status(self.p.lw.call("POST", path, body), 200, 201).json
+        prompt = call("/api/prompts", {"handle": "iso-prompt", "prompt": self.mark, "tags": ["iso-tag"]})
+        self.made["lw-prompt"], self.made["lw-version"] = prompt["id"], prompt["versionId"]
+        self.made["lw-dataset"] = call("/api/dataset", {"name": "iso-rows"})["id"]
+        rows = call("/api/dataset/iso-rows/records", {"entries": [{"input": self.mark}]})
+        self.made["lw-row"] = rows["data"][0]["id"]
+        config = {"evaluatorType": "langevals/exact_match", "settings": {"k": self.mark}}
+        self.made["lw-evaluator"] = call("/api/evaluators", {"name": f"lw {self.mark}", "config": config})["id"]
+        self.made["lw-annotation"] = call("/api/annotations/trace/iso-trace",
+                                          {"comment": self.mark, "isThumbsUp": True})["data"]["id"]
+        call("/api/evaluations/batch/log_results", {
+            "experiment_slug": "iso-experiment", "run_id": "iso-lw-run", "dataset": [{
+                "index": 0, "entry": {"input": self.mark}, "predicted": {"output": self.mark}
+            }], "evaluations": [{"evaluator": "iso", "index": 0, "status": "processed", "details": self.mark}]
+        })
+        self.made["lw-run"] = "iso-lw-run"
+
     def make(self, what, path, body):
         reply = self.p.lunary.call("POST", path, body)
         if reply.status == 404:
@@ -104,7 +125,10 @@ class Seed:
         """Everything that reads show of the project."""
         p, found = self.p, {}
         for path in ("/api/trace/iso-trace", "/api/thread/iso-thread", f"/api/thread/{run_id('iso-talk')}",
-                     f"/api/trace/{run_id('iso-root')}", "/api/me/project"):
+                     f"/api/trace/{run_id('iso-root')}", "/api/me/project", "/api/prompts", "/api/prompts/tags",
+                     "/api/prompts/iso-prompt/versions", "/api/dataset", "/api/dataset/iso-rows", "/api/evaluators",
+                     "/api/annotations", "/api/experiments", "/api/experiments/runs?experimentSlug=iso-experiment",
+                     "/api/experiments/runs/iso-lw-run/results"):
             found[path] = p.lw.call("GET", path).json
         found["search"] = p.lw.search(includeSpans=True)["traces"]
         ids = (run_id("iso-root"), run_id("iso-run"), run_id("iso-m1"))
@@ -122,8 +146,31 @@ class Seed:
         return found
 
 
+REST = ("/api/prompts", "/api/dataset", "/api/evaluators", "/api/evaluations", "/api/guardrails", "/api/experiment",
+        "/api/annotations")
+
+
+def rest_bodies(pair, method, pattern):
+    """The same for LangWatch's prompts, datasets, evaluators, experiments and annotations."""
+    made, trace = pair.seed.made, {"trace_id": "iso-trace", "span_id": "iso-span"}
+    if pattern.endswith("/records") and method == "DELETE":
+        return [{"recordIds": [made["lw-row"]]}]
+    if method in ("GET", "DELETE"):
+        return [None]
+    run = {"experiment_slug": "iso-experiment", "run_id": "iso-lw-run", "dataset": [{"index": 0, "entry": {"x": 1}}]}
+    return [{"handle": "iso-stolen", "prompt": "stolen", "commitMessage": "c"}, {"commitMessage": "c"},
+            {"versionId": made["lw-version"]}, {"entries": [{"input": "stolen"}]}, {"entry": {"input": "stolen"}},
+            {"name": "stolen", "config": {"evaluatorType": "langevals/exact_match"}}, run,
+            {"data": {"output": "a"}, "evaluation_id": "iso-eval", **trace}, {"comment": "stolen", "isThumbsUp": False},
+            {"configData": {"prompt": "p", "model": "m", "outputs": [{"identifier": "o", "type": "str"}]}},
+            {"evaluation": "langevals/exact_match", "datasetSlug": "iso-rows", "data": {"output": "a"}},
+            {"experiment_type": "DSPY", "experiment_slug": "iso-experiment"}]
+
+
 def bodies(pair, method, pattern):
     """Plausible bodies that name A's rows, for methods that take one."""
+    if pattern.startswith(REST):
+        return rest_bodies(pair, method, pattern)
     if method in ("GET", "DELETE") and "traces" not in pattern:
         return [None]
     a, made = pair.a, pair.seed.made

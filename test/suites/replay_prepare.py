@@ -2,6 +2,7 @@
 from lib.check import ANY, contains, equal, status, true
 from lib.lunary import run_id
 from lib.model_llmonitor import flat, time_ns
+from suites.replay_langwatch import seed
 
 CHAT = [{"role": "system", "content": "You are {{persona}}."}, {"role": "user", "content": "Tell me about {{topic}}"}]
 PY_CHAT = [{"role": "system", "content": "You are {{persona}}."},
@@ -33,7 +34,13 @@ def dataset(slug, question, ideal):
     return make
 
 
+SEEDED = {
+    ("langwatch@0.16.1", "datasets"): ["fixture-dataset"],
+    ("py-langwatch@0.1.44", "dataset_and_batch_evaluation"): ["fragen-fx01"],
+}
+
 PREPARE = {
+    **{scenario: seed(slugs[0]) for scenario, slugs in SEEDED.items()},
     ("lunary@1.0.18", "prompt_fetch_compile"): lunary_templates, ("py-lunary@1.4.41", "templates"): py_templates,
     ("lunary@1.0.18", "dataset_get"): dataset("fixture-dataset", "What is 2+2?", "4"),
     ("py-lunary@1.4.41", "datasets"): dataset("ds-fx01", "Was? 🤔", "Das"),

@@ -58,7 +58,9 @@ class Packages:
 
 
 def tests(environment):
-    folder = os.path.join(environment.test, "sdk")
-    packages = Packages(folder)
-    programs = programs_in(folder, ".mjs", HELPERS, "//")
-    return Programs(environment, "sdk", folder, programs, packages.command, packages.need).tests()
+    """test/sdk, and test/sdk/langtrace: that SDK instruments no openai newer than 4, and only under its own name."""
+    for prefix, folder in (("sdk", "sdk"), ("sdk/langtrace", "sdk/langtrace")):
+        folder = os.path.join(environment.test, folder)
+        packages = Packages(folder)
+        programs = programs_in(folder, ".mjs", HELPERS, "//")
+        yield from Programs(environment, prefix, folder, programs, packages.command, packages.need).tests()

@@ -234,12 +234,53 @@ static void test_results_and_removals(void **state)
     batch_fini(&b);
 }
 
+/* A, B, A by request: the second A is no repeat of the first, and a repeat of the same request still is one. */
+static void test_an_edit_is_no_repeat_of_an_older_one(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct kit_row row = { 0 };
+    static const char *const said[] = { "a", "b", "a" };
+    kit_init(&k, 1);
+    for (int i = 0; i < 6; i++) {
+        struct batch b;
+        batch_init(&b, arena_new());
+        struct event *e = event_new(&b, PROFILE_EDIT_RECORD, 1, STR("prompt"), STR("p"), TIME_NONE);
+        event_set_text(e, RECORD_name, str_of(said[i / 2]));
+        batch_edited(&b, 1000 + i / 2);
+        batch_seal(&b);
+        assert_int_equal(kit_apply(&k, RECORD, &row, &b.events[0], 2000 + i), i % 2 == 0);
+        assert_true(str_is(row.cols[RECORD_name].s, said[i / 2]));
+        row.cols[RECORD_name].s = arena_dup(k.a, row.cols[RECORD_name].s);
+        row.fold = arena_dup(k.a, row.fold);
+        batch_fini(&b);
+    }
+    kit_fini(&k);
+}
+
+/* Only edits: what clients send is known by its content, whenever it comes. */
+static void test_events_are_known_by_content(void **state)
+{
+    (void)state;
+    struct batch b;
+    batch_init(&b, arena_new());
+    event_set_text(
+        event_new(&b, PROFILE_LANGWATCH_TRACE, 1, STR_NONE, STR("t"), TIME_NONE), TRACE_name, STR("n"));
+    event_set_text(event_new(&b, PROFILE_EDIT_TRACE, 1, STR_NONE, STR("t"), TIME_NONE), TRACE_name, STR("n"));
+    batch_edited(&b, 77);
+    assert_int_equal(b.events[0].edit_ns, 0);
+    assert_int_equal(b.events[1].edit_ns, 77);
+    batch_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables_are_whole),
         cmocka_unit_test(test_profiles_carry_their_rules),
         cmocka_unit_test(test_families_go_by_number),
+        cmocka_unit_test(test_an_edit_is_no_repeat_of_an_older_one),
+        cmocka_unit_test(test_events_are_known_by_content),
         cmocka_unit_test(test_setting),
         cmocka_unit_test(test_grades),
         cmocka_unit_test(test_sealing_fills_nulls_in_order),

@@ -6,8 +6,8 @@
  *   both         comment = reason, metadata {user_id}, leftovers {spanId as given, dataId, ltUserId, type, spanNs, ...}
  *
  * The SDKs name the span they have at hand, the root; the score belongs to the span that called the model (the target rule). So an
- * evaluation's id follows from the span that was named, and it is found by that as well as by the span it was put on. It may come before
- * the spans.
+ * evaluation's id follows from the span that was named, and it is found by that, by the span it was put on, and by any span whose target
+ * that is. It may come before the spans.
  */
 #include "dialect/langtrace/langtrace_priv.h"
 #include "dialect/records.h"
@@ -42,8 +42,8 @@ static void ask_scores_on(struct call *c, struct str span_id)
     filter_value(c->arena, f, span_id);
 }
 
-/* Places of the first answers of every route here. */
-enum { ASK_NAMED, ASK_PUT_ON };
+/* Places of the answers of the routes here. */
+enum { ASK_NAMED, ASK_PUT_ON, ASK_BESIDE, ASK_TRACE, ASK_ON_TARGET };
 
 static void ask_evaluations(struct call *c, struct str span_id, struct str test_id)
 {
@@ -163,6 +163,42 @@ static void write_evaluation(struct jw *w, const struct call *c, const struct vi
     jw_obj_end(w);
 }
 
+/* ---- finding -------------------------------------------------------------------------------------------------------- */
+
+/* In three rounds: by the span that was named, then its trace, then by the span which stands for that trace. False: there is no more to
+ * ask. */
+static bool ask_next(struct call *c, struct str span_id, struct str test_id)
+{
+    if (c->round == 0) {
+        ask_evaluations(c, span_id, test_id);
+        (void)call_get(c, OBSERVATION, STR_NONE, span_id, 0);
+    } else if (c->round == 1 && ask_row(c, ASK_BESIDE))
+        ask_trace(c, ask_row(c, ASK_BESIDE)->scope);
+    else if (c->round == 2 && c->n_asks > ASK_TRACE && target_of(c->arena, ask_row(c, ASK_TRACE)))
+        ask_scores_on(c, target_of(c->arena, ask_row(c, ASK_TRACE))->id);
+    else
+        return false;
+    return c->again = true;
+}
+
+/* The i-th that was found, each once; NULL behind the last. */
+static const struct row *found_score(const struct call *c, size_t i)
+{
+    const struct row *named = ask_row(c, ASK_NAMED);
+    if (named && i-- == 0)
+        return named;
+    for (size_t place = ASK_PUT_ON; place <= ASK_ON_TARGET && place < c->n_asks; place++) {
+        const struct ask *ask = &c->asks[place];
+        for (size_t k = 0; place != ASK_BESIDE && place != ASK_TRACE && k < ask->n; k++) {
+            bool twice = (named && str_eq(named->id, ask->rows[k].id)) ||
+                         (place == ASK_ON_TARGET && records_with_id(&c->asks[ASK_PUT_ON], ask->rows[k].id));
+            if (!twice && i-- == 0)
+                return &ask->rows[k];
+        }
+    }
+    return NULL;
+}
+
 /* ---- GET /api/evaluation --------------------------------------------------------------------------------------------- */
 
 static bool wants_test(const struct call *c)
@@ -175,9 +211,8 @@ enum status langtrace__evaluation_ask(struct call *c, struct err *err)
     struct str id = langtrace__span_id(c->arena, call_query(c, "spanId"));
     if (!id.p)
         return err_set(err, ST_INVALID, "spanId is required");
-    ask_evaluations(c, id, call_query(c, "testId"));
-    if (wants_test(c))
-        (void)records_find(c, LANGTRACE_TEST_KIND);
+    if (!ask_next(c, id, call_query(c, "testId")) && wants_test(c))
+        (void)records_find(c, LANGTRACE_TEST_KIND); /* the last answer */
     return ST_OK;
 }
 
@@ -187,30 +222,20 @@ static bool is_wanted(const struct call *c, const struct view *v)
     return (test.n == 0 || str_eq(test, v->test_id)) && (type.n == 0 || str_eq(type, v->type));
 }
 
-static void write_if_wanted(struct jw *w, const struct call *c, const struct row *s)
-{
-    struct view v;
-    if (!view_of(c->arena, s, &v) || !is_wanted(c, &v))
-        return;
-    const struct row *test =
-        wants_test(c) && v.test_id.n > 0 ? records_with_id(&c->asks[c->n_asks - 1], v.test_id) : NULL;
-    write_evaluation(w, c, &v, test);
-}
-
-/* By the id it was asked for, then those on the span, each once. */
 void langtrace__evaluation_reply(struct call *c, struct reply *r)
 {
-    const struct row *named = ask_row(c, ASK_NAMED);
-    const struct ask *on = &c->asks[ASK_PUT_ON];
     struct jw w = jw_of(&r->body);
+    const struct row *s, *test;
+    struct view v;
     jw_obj(&w);
     jw_key(&w, "evaluations");
     jw_arr(&w);
-    if (named)
-        write_if_wanted(&w, c, named);
-    for (size_t i = 0; i < on->n; i++)
-        if (!named || !str_eq(named->id, on->rows[i].id))
-            write_if_wanted(&w, c, &on->rows[i]);
+    for (size_t i = 0; (s = found_score(c, i)); i++) {
+        if (!view_of(c->arena, s, &v) || !is_wanted(c, &v))
+            continue;
+        test = wants_test(c) && v.test_id.n > 0 ? records_with_id(&c->asks[c->n_asks - 1], v.test_id) : NULL;
+        write_evaluation(&w, c, &v, test);
+    }
     jw_arr_end(&w);
     jw_obj_end(&w);
 }
@@ -357,8 +382,6 @@ static struct str put_on(struct arena *a, const struct row *trace, struct str na
 
 /* ---- POST /api/evaluation -------------------------------------------------------------------------------------------- */
 
-enum { ASK_TRACE = ASK_PUT_ON + 1, ASK_TEST, ASK_ON_TARGET };
-
 static enum status exists(struct err *err)
 {
     return err_set(err, ST_INVALID, "Evaluation already exists for this span");
@@ -383,15 +406,15 @@ enum status langtrace__new_evaluation_ask(struct call *c, struct err *err)
         return st;
     if (c->round == 0) {
         ask_evaluations(c, e.span_id, e.test_id);
-        ask_trace(c, e.trace_id);
         (void)records_get(c, LANGTRACE_TEST_KIND, e.test_id.n > 0 ? e.test_id : STR("none"));
+        ask_trace(c, e.trace_id);
         c->again = true;
         return ST_OK;
     }
     if (c->round == 1) {
         if (ask_row(c, ASK_NAMED) || has_same(c->arena, &c->asks[ASK_PUT_ON], e.test_id))
             return exists(err);
-        if (e.test_id.n > 0 && !ask_row(c, ASK_TEST))
+        if (e.test_id.n > 0 && !ask_row(c, ASK_BESIDE))
             return err_set(err, ST_NOT_FOUND, "No test found with this testId");
         ask_scores_on(c, put_on(c->arena, ask_row(c, ASK_TRACE), e.span_id, &span));
         c->again = true;
@@ -403,7 +426,7 @@ enum status langtrace__new_evaluation_ask(struct call *c, struct err *err)
 enum status langtrace__new_evaluation_write(struct call *c, struct batch *b, struct err *err)
 {
     struct evaluation_body body;
-    const struct row *span, *test = ask_row(c, ASK_TEST);
+    const struct row *span, *test = ask_row(c, ASK_BESIDE);
     enum status st = read_new(c, &body, err);
     if (st != ST_OK)
         return st;
@@ -464,16 +487,14 @@ static enum status read_change(struct call *c, struct evaluation_body *out, stru
                : st;
 }
 
-/* The user's evaluation that was named, or the one on that span. */
+/* The user's evaluation that was named, or the one on that span or on what stands for it. */
 static const struct row *found_evaluation(const struct call *c)
 {
-    const struct ask *on = &c->asks[ASK_PUT_ON];
+    const struct row *s;
     struct view v;
-    if (ask_row(c, ASK_NAMED))
-        return ask_row(c, ASK_NAMED);
-    for (size_t i = 0; i < on->n; i++)
-        if (view_of(c->arena, &on->rows[i], &v) && !v.by_judge)
-            return &on->rows[i];
+    for (size_t i = 0; (s = found_score(c, i)); i++)
+        if (view_of(c->arena, s, &v) && !v.by_judge)
+            return s;
     return NULL;
 }
 
@@ -483,16 +504,9 @@ enum status langtrace__evaluation_put_ask(struct call *c, struct err *err)
     enum status st = read_change(c, &e, err);
     if (st != ST_OK)
         return st;
-    if (c->round == 0) {
-        ask_evaluations(c, e.span_id, STR_NONE);
-        c->again = true;
-    } else if (c->round == 1) {
-        const struct row *s = found_evaluation(c);
-        if (!s)
-            return err_set(err, ST_NOT_FOUND, "Evaluation not found");
-        ask_trace(c, row_text(s, SCORE_trace_id));
-    }
-    return ST_OK;
+    if (ask_next(c, e.span_id, STR_NONE))
+        return ST_OK;
+    return found_evaluation(c) ? ST_OK : err_set(err, ST_NOT_FOUND, "Evaluation not found");
 }
 
 enum status langtrace__evaluation_put_write(struct call *c, struct batch *b, struct err *err)
@@ -507,7 +521,8 @@ enum status langtrace__evaluation_put_write(struct call *c, struct batch *b, str
     event_set_json(e, SCORE_value, value_of(c->arena, body.user_score));
     event_set_text(e, SCORE_comment, body.reason);
     event_set_text(e, SCORE_observation_id,
-        put_on(c->arena, ask_row(c, ASK_TRACE), before.p ? before : body.span_id, &span));
+        put_on(c->arena, c->n_asks > ASK_TRACE ? ask_row(c, ASK_TRACE) : NULL,
+            before.p ? before : body.span_id, &span));
     event_set_json(e, SCORE_metadata, author(c->arena, body.user_id));
     (void)call_get(c, SCORE, STR_NONE, old->id, WITH_PAYLOAD);
     return ST_OK;

@@ -5,7 +5,7 @@
  * tests.c       manual evaluators (4, 8)         ingest.c     taking spans (3)
  * read_spans.c  Langtrace's own span list (3)    traces.c     POST /traces (7)
  * span.c        a span as Langtrace shows it (7, 11)
- * prompts.c     prompt sets and prompts (6, 8)   evaluations.c  evaluations and feedback (8)
+ * prompts.c, prompts_edit.c  prompt sets (6, 8)  evaluations.c  evaluations and feedback (8)
  * datasets.c    datasets and runs (8)
  */
 #ifndef DIALECT_LANGTRACE_PRIV_H

@@ -340,6 +340,13 @@ static void refuse_by_code(const struct call *c, const struct err *err, struct r
     }
 }
 
+/* Paths that say 413 as a text (langwatch.md 2.4). */
+static bool is_plain(struct str path)
+{
+    return family_of(path) == PATHS_COLLECTOR || str_ends(path, STR("/batch/log_results")) ||
+           str_ends(path, STR("/dspy/log_steps"));
+}
+
 static void error(const struct call *c, const struct err *err, struct reply *r)
 {
     const struct langwatch_state *s = family_of(c->path) == PATHS_OTLP ? NULL : c->state;
@@ -348,7 +355,7 @@ static void error(const struct call *c, const struct err *err, struct reply *r)
     if (s && s->status == status_http(err->code)) {
         r->status = s->status;
         buf_add_str(&r->body, s->body);
-    } else if (err->code == ST_TOO_LARGE && family_of(c->path) == PATHS_COLLECTOR) {
+    } else if (err->code == ST_TOO_LARGE && is_plain(c->path)) {
         r->status = 413;
         r->content_type = "text/plain; charset=utf-8";
         buf_add_cstr(&r->body, "Payload Too Large");

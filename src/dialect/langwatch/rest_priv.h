@@ -101,6 +101,11 @@ ASK(dataset) REPLY(dataset) ASK(dataset_gone) WRITE(dataset_delete) REPLY(datase
 WRITE(records_new) REPLY(records_new) REPLY(entries) ASK(records_gone) WRITE(records_delete) REPLY(records_delete)
 ASK(record) WRITE(record) REPLY(record)
 REPLY(catalogue) ASK(evaluate) WRITE(evaluate) REPLY(evaluate) ASK(evaluators) REPLY(evaluators) ASK(evaluator) REPLY(evaluator)
+ASK(experiment_init) WRITE(experiment_init) REPLY(experiment_init) ASK(log_results) WRITE(log_results) REPLY(logged) WRITE(dspy)
+ASK(experiments) REPLY(experiments) ASK(runs) REPLY(runs) ASK(run) REPLY(run) REPLY(run_results) ASK(run_start)
+ASK(dataset_evaluate) WRITE(dataset_evaluate) REPLY(dataset_evaluate)
+ASK(annotations) REPLY(annotations) ASK(annotation_new) WRITE(annotation_new) REPLY(annotation) ASK(annotation)
+WRITE(annotation_put) WRITE(annotation_delete) REPLY(annotation_delete)
 ASK(evaluator_new) WRITE(evaluator_new) ASK(evaluator_put) WRITE(evaluator_put) WRITE(evaluator_delete)
 #undef ASK
 #undef WRITE
