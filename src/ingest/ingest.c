@@ -214,8 +214,10 @@ void ingest_stop(struct ingest *in)
 static bool enqueue(struct ingest *in, struct job *j)
 {
     lock_take(&in->lock);
-    bool room = !in->stop && in->queued_batches < (size_t)in->options.ingest_queue_batches &&
-                in->queued_bytes + j->bytes <= (size_t)in->options.ingest_queue_bytes;
+    /* One that is larger than the whole queue waits for an empty one: its client would try again for ever. */
+    bool room =
+        !in->stop && in->queued_batches < (size_t)in->options.ingest_queue_batches &&
+        (in->queued_batches == 0 || in->queued_bytes + j->bytes <= (size_t)in->options.ingest_queue_bytes);
     if (room) {
         *in->tail = j;
         in->tail = &j->next;
