@@ -42,7 +42,7 @@ class Exports:
     def bytes_of(self, request):
         if "bodyFile" not in request:
             return None
-        with open(os.path.join(self.root, request["bodyFile"]), "rb") as f:
+        with open(os.path.join(self.root, self.folder, request["bodyFile"]), "rb") as f:
             return f.read()
 
     def headers_of(self, request):
@@ -116,18 +116,21 @@ class Exports:
             super().judge(request, reply)
 
     def sent(self, environment):
-        self.server, self.root = environment.shared(), os.path.join(environment.test, "fixtures", self.folder)
+        self.server = environment.shared()
         super().sent(environment)
 
     def read_langwatch(self, environment):
         self.ready()
         check_langwatch(self.project, self.requests_of("traces"), self.requests_of("logs"))
+        self.desk.read_langwatch(self.project)
 
     def read_lunary(self, environment):
         self.ready()
         check_lunary(self.project, self.requests_of("traces"), self.requests_of("logs"))
+        self.desk.read_lunary(self.project)
 
-    def resend(self):
-        for request in self.requests:
-            if is_export(request):
-                self.judge_export(request, self.send(request))
+    def judge_again(self, request, reply):
+        if is_export(request):
+            self.judge_export(request, reply)
+        else:
+            super().judge_again(request, reply)
