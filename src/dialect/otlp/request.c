@@ -160,7 +160,7 @@ static enum status parse(struct call *c, struct json *out, struct err *err)
     enum status st = call_json(c, out, err);
     if (st == ST_OK || str_is_utf8(c->body))
         return st;
-    return json_parse(c->arena, otlp__repaired(c->arena, c->body), 0, out, err);
+    return json_parse(c->arena, otlp_repaired(c->arena, c->body), 0, out, err);
 }
 
 static enum status read_json(struct taking *t, struct json body, struct err *err)
