@@ -70,9 +70,10 @@ struct str langwatch__last_param(const struct call *c);
 MUST_CHECK enum status langwatch__prompt_find(struct call *c, struct str handle, bool must, struct err *err);
 const struct row *langwatch__prompt_found(const struct call *c);
 /* Of a prompt that was found, with the counter asked at PROMPT_VERSIONS + 1: a new id for a version, and its number. */
-struct str langwatch__prompt_next(struct call *c, struct batch *b, const struct prompt *p, int64_t *number);
-/* Put a version after the others of the prompt (old NULL: of a new one), and what the body says of the prompt itself; then ask for both
- * again. */
+MUST_CHECK enum status langwatch__prompt_next(struct call *c, struct batch *b, const struct prompt *p,
+    struct str *id, int64_t *number, struct err *err);
+/* Put a version after the others of the prompt (old NULL: of a new one), and what the body says of the prompt itself; then ask for the
+ * prompt and the version. */
 void langwatch__prompt_put(struct call *c, struct batch *b, const struct prompt *old, struct str id,
     struct str version_id, int64_t number, struct json body, struct json base,
     const struct prompt_draft *draft);
