@@ -572,6 +572,12 @@ def first_token(s):
     return min(times) if times else None
 
 
+def exception_of(s):
+    """What was thrown, in LangWatch's order (langwatch.md 4.6): newest exception event, then the attributes; None: nothing was."""
+    thrown = [e.get("exception.message") for n, _, e in s.events if n == "exception"]
+    return thrown[-1] if thrown and thrown[-1] else s.a.first("exception.message", "error.message")
+
+
 LEVELS = {
     **dict.fromkeys("debug trace verbose".split(), "DEBUG"),
     **dict.fromkeys("default info log notice ok success".split(), "DEFAULT"),
@@ -803,7 +809,8 @@ def metadata_of(s):
     found = langfuse_metadata(s, "langfuse.observation.metadata", "langfuse.metadata")
     for key in IDENTITY_MEMBERS:
         found.pop(key, None)
-    skip = {"userId", "sessionId", "tags", "langfusePrompt"}
+    # langwatch.md 8 sends the other names of user, thread and labels to the reserved fields; otlp.md leaves that open.
+    skip = {"userId", "sessionId", "tags", "langfusePrompt", *RESERVED}
     found.update({k: parsed(v) for k, v in a.below("ai.telemetry.metadata.").items() if k not in skip})
     found.update(json_metadata(s))
     properties = a.below("traceloop.association.properties.")
@@ -831,6 +838,7 @@ def observe(span, resource, scope):
         "traceId": ident(span.get("traceId"), 16), "id": ident(span.get("spanId"), 8), "parentId": parent, "type": type,
         "sourceType": source, "name": name_of(s), "startTime": str(s.start), "endTime": str(s.end),
         "completionStartTime": str(first_token(s)) if first_token(s) else None, "level": level_of(s), "statusMessage": message_of(s),
+        "exception": exception_of(s), "thrown": any(n == "exception" for n, _, _ in s.events),
         "model": model_of(s), "provider": provider_of(a), "modelParameters": parameters_of(s), "input": input, "output": output,
         "hints": hints, "usageDetails": usage(s), "costDetails": rates, "promptName": prompt, "promptVersion": prompt_version,
         "toolDefinitions": tools_of(s), "documents": documents_of(s), "scores": scores_of(s), "metadata": metadata_of(s),
@@ -881,8 +889,9 @@ def all_spans(request):
                 yield span, resource.get("resource"), scope.get("scope")
 
 
-def observed(requests):
-    """Observations by (trace id, span id); a span that is sent again with a later end replaces the earlier."""
+def observed(requests, logs=()):
+    """Observations by (trace id, span id); a span that is sent again with a later end replaces the earlier. logs: requests of log
+    records, whose messages fill the spans that have none (1.8)."""
     found = {}
     for request in requests:
         for span, resource, scope in all_spans(request):
@@ -892,7 +901,38 @@ def observed(requests):
             key = seen["traceId"], seen["id"]
             if key not in found or int(seen["endTime"]) >= int(found[key]["endTime"]):
                 found[key] = seen
+    for key, (input, output) in messages_of(logs).items():
+        for side, value in (("input", input), ("output", output)):
+            if key in found and found[key][side] is None and value:
+                found[key][side] = value
     return found
+
+
+def messages_of(requests):
+    """Of log records: (input messages, output) by (trace id, span id)."""
+    found = {}
+    for request in requests:
+        for record in [r for x in request.get("resourceLogs") or [] for y in x.get("scopeLogs") or [] for r in y.get("logRecords") or []]:
+            name = record.get("eventName") or attributes(record.get("attributes")).get("event.name") or ""
+            role = re.fullmatch(r"gen_ai\.(system|user|assistant|tool)\.message", name)
+            key = ident(record.get("traceId"), 16), ident(record.get("spanId"), 8)
+            body = plain(record.get("body"))
+            if None in key or not (role or name == "gen_ai.choice") or not isinstance(body, dict):
+                continue
+            at = nanos(record.get("timeUnixNano")) or nanos(record.get("observedTimeUnixNano")) or 0
+            entry = (at, {"role": role.group(1), **body} if role else body)
+            lists = found.setdefault(key, ([], []))
+            if entry not in lists[0 if role else 1]:
+                lists[0 if role else 1].append(entry)
+
+    def in_order(entries):
+        return [e for _, e in sorted(entries, key=lambda e: e[0])]
+
+    made = {}
+    for key, (input, output) in found.items():
+        output = in_order(output)
+        made[key] = in_order(input), output[0] if len(output) == 1 else output
+    return made
 
 
 def by_start(o):

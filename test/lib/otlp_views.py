@@ -80,6 +80,13 @@ def metrics_of(o):
     return found
 
 
+def error_of(o):
+    """LangWatch prefers what was thrown, and takes a recorded exception for an error whatever the status says (langwatch.md 8)."""
+    if o["level"] != "ERROR" and not o["thrown"]:
+        return NONE
+    return {"has_error": True, "message": o["exception"] or o["statusMessage"] or "Unknown error"}
+
+
 def langwatch_span(o):
     """Of the span object in LangWatch's reads."""
     want = {
@@ -89,7 +96,7 @@ def langwatch_span(o):
         "timestamps": {
             "started_at": ms(o["startTime"]), "finished_at": ms(o["endTime"]),
             "first_token_at": ms(o["completionStartTime"]) if o["completionStartTime"] else NONE
-        }, "error": {"has_error": True, "message": o["statusMessage"] or "Unknown error"} if o["level"] == "ERROR" else NONE,
+        }, "error": error_of(o),
         "params": o["modelParameters"]
     }
     metrics = metrics_of(o)
@@ -162,9 +169,9 @@ def langwatch_trace(t, texts=True):
     metadata.update({k: v for k, v in (("user_id", t["userId"]), ("thread_id", t["sessionId"]), ("labels", t["tags"] or None),
                                        ("environment", t["environment"] if t["environment"] != "default" else None),
                                        ("release", t["release"]), ("version", t["version"])) if v is not None and k not in t["metadata"]})
-    failed = [o for o in spans if o["level"] == "ERROR"]
+    failed = [o for o in spans if o["level"] == "ERROR"]  # a search does not look into the events of spans without an error status
     want = {"trace_id": spans[0]["traceId"], "metadata": metadata, "metrics": metrics, "timestamps": {"started_at": ms(t["startTime"])},
-            "error": {"has_error": True, "message": failed[0]["statusMessage"] or "Unknown error"} if failed else NONE}
+            "error": error_of(failed[0]) if failed else NONE}
     if texts:
         plain = [as_lwm(o) for o in spans]
         for side, made in (("input", lwm.input_text), ("output", lwm.output_text)):
@@ -186,13 +193,13 @@ def same_json(value):
     return judge
 
 
-def check_langwatch(p, requests, only=None):
+def check_langwatch(p, requests, logs=()):
     """Every trace of the requests as LangWatch shows it: by id, in the search, its spans one by one."""
     groups, raw = {}, {}
     for request in requests:
         for span, _, _ in model_otlp.all_spans(request):
             raw[model_otlp.ident(span["traceId"], 16), model_otlp.ident(span["spanId"], 8)] = span
-    for o in model_otlp.observed(requests).values():
+    for o in model_otlp.observed(requests, logs).values():
         groups.setdefault(o["traceId"], []).append(o)
     for id, observations in groups.items():
         trace = model_otlp.assemble(observations)
@@ -270,10 +277,10 @@ def camel(value):
     return lunary_camel(value)
 
 
-def check_lunary(p, requests):
+def check_lunary(p, requests, logs=()):
     """Every span as a run: by id, in the lists by type, under its parent."""
     groups = {}
-    for o in model_otlp.observed(requests).values():
+    for o in model_otlp.observed(requests, logs).values():
         groups.setdefault(o["traceId"], []).append(o)
     everything = [o for spans in groups.values() for o in spans]
     for type in ("llm", "embed", "agent", "tool", "retriever", "chain", "custom-event"):

@@ -9,7 +9,6 @@ import urllib.parse
 
 from lib.check import ANY, NONE, contains, equal, status, true
 
-OTLP = "/api/otel/"
 # Runs of a saved experiment need its targets, which this server does not run: the experiment of the recording is not there.
 NOT_RUN = re.compile(r"/api/(evaluations/v3|experiments)/(fixture-experiment/run|runs/run_69eaf003)$")
 PATHS = re.compile(r"/api/(prompts|dataset|evaluators|evaluations|experiment|experiments|annotations)(/|$)")
@@ -19,11 +18,6 @@ SEEDS = {
                         {"input": "Hauptstadt der Schweiz? 🇨🇭", "expected_output": "Bern"}],
     "fragen-fx01": [{"input": "Was? 🤔", "expected_output": "Das"}, {"input": "Wer?", "expected_output": "nicht das"}],
 }
-
-
-def is_otlp(request):
-    """Spans: what they come to is in the OTLP models, not here."""
-    return request["path"].startswith(OTLP)
 
 
 def is_rest(request):

@@ -80,23 +80,22 @@ void langwatch__write_error(
     jw_obj_end(w);
 }
 
-/* The message of an OpenTelemetry span's first exception; here it is an error even when the span's status is not (otlp.md 2.10), and it
- * says more than the status. Absent: there is none. */
-static struct str exception_message(struct arena *a, const struct row *o)
+struct str langwatch__exception_message(struct arena *a, const struct row *o)
 {
     struct json event;
     struct json events = json_key(langwatch__parsed(a, row_text(o, OBSERVATION_leftovers)), "events");
+    struct str newest = STR_NONE;
     for (struct json_iter it = json_iter(events); json_is_arr(events) && json_next(&it, NULL, &event);)
         if (str_is(json_str(json_key(event, "name")), "exception")) {
             struct str message = json_str(json_key(json_key(event, "attributes"), "exception.message"));
-            return message.n ? message : STR("Unknown error");
+            newest = message.n ? message : STR("Unknown error");
         }
-    return STR_NONE;
+    return newest;
 }
 
 static void write_span_error(struct jw *w, struct arena *a, const struct row *o)
 {
-    struct str exception = exception_message(a, o), status = row_text(o, OBSERVATION_status_message);
+    struct str exception = langwatch__exception_message(a, o), status = row_text(o, OBSERVATION_status_message);
     struct str message = exception.p ? exception : status;
     if (row_int(o, OBSERVATION_level, LEVEL_DEFAULT) != LEVEL_ERROR && !exception.p)
         jw_kv_null(w, "error");

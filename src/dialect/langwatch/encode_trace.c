@@ -274,8 +274,8 @@ struct str langwatch__trace_text(struct arena *a, const struct row *t, bool inpu
 {
     struct value said = said_of_trace(t, input);
     struct str text;
-    if (said.kind == V_JSON && derive_text(a, langwatch__parsed(a, said.s), (enum type_hint)said.hint, input,
-                                   &text) != TEXT_NONE)
+    if (said.kind == V_JSON &&
+        derive_text(a, langwatch__parsed(a, said.s), (enum type_hint)said.hint, input, &text) != TEXT_NONE)
         return text;
     return input ? t->text_input : t->text_output;
 }
@@ -336,8 +336,9 @@ void langwatch__write_trace_error(
 {
     if (!failing)
         failing = langwatch__first_failing(t);
-    struct str message =
-        failing ? row_text(failing, OBSERVATION_status_message) : row_text(t, TRACE_status_message);
+    struct str message = failing ? langwatch__exception_message(v->arena, failing) : STR_NONE;
+    if (message.n == 0)
+        message = failing ? row_text(failing, OBSERVATION_status_message) : row_text(t, TRACE_status_message);
     if (message.n == 0)
         message = STR("Unknown error");
     if (!failing && !trace_has_error(t))

@@ -234,6 +234,9 @@ struct evaluation_view {
 bool langwatch__evaluation_of(struct arena *a, const struct row *score, struct evaluation_view *out);
 
 /* {has_error, message, stacktrace}; the stack trace is what the leftovers hold of one. */
+/* The message of an OpenTelemetry span's newest exception; in LangWatch it is an error even when the span's status is not (otlp.md 2.10),
+ * and it says more than the status. Absent: there is none, or the row's leftovers were not asked for. */
+struct str langwatch__exception_message(struct arena *a, const struct row *o);
 void langwatch__write_error(
     struct jw *w, const char *key, struct arena *a, struct str message, struct str leftovers);
 void langwatch__write_span(struct jw *w, struct arena *a, const struct row *o);
