@@ -81,6 +81,22 @@ void langwatch__prompt_put(struct call *c, struct batch *b, const struct prompt 
 /* What a {tag} or a tag in a body may not be; absent: it is fine. */
 struct str langwatch__tag_fault(struct arena *a, struct str name);
 
+/* ---- datasets.c: what its routes share ---------------------------------------------------------------------------------- */
+
+/* Round 0: by id and by slug. Round 1: 404 when there is none. */
+MUST_CHECK enum status langwatch__dataset_find(struct call *c, struct err *err);
+const struct row *langwatch__dataset_found(const struct call *c);
+enum { AFTER_DATASET = 2 }; /* place of the first question behind those */
+
+struct dataset_page {
+    int64_t page, limit;
+};
+MUST_CHECK enum status langwatch__read_page(struct call *c, struct dataset_page *p, struct err *err);
+void langwatch__ask_page(struct ask *ask, const struct dataset_page *p);
+void langwatch__write_pagination(struct jw *w, const struct dataset_page *p, int64_t total);
+void langwatch__write_record(struct jw *w, struct call *c, const struct row *row);
+void langwatch__write_records(struct jw *w, struct call *c, const struct ask *items); /* member "data" */
+
 /* ---- evaluators.c, evaluate.c ----------------------------------------------------------------------------------------- */
 
 #define LANGWATCH_EVALUATOR_KIND "evaluator" /* Lunary's evaluators are of it too */
