@@ -11,7 +11,7 @@ D ?=
 # The ninja below is quiet but for what fails; it names what it builds only when asked with V=1.
 BUILD = cmake --build build/$(1) $(if $(2),--target $(2)) $(if $(V),,-- --quiet)
 
-.PHONY: release run test dev check check-all lint format bench fuzz docs install clean deps help \
+.PHONY: release run test test-python-sdks dev check check-all lint format bench fuzz docs install clean deps help \
         build-dev build-asan build-tsan build-fuzz
 
 release: build/release/build.ninja ## optimised single binary: build/release/tracewell (also plain `make`)
@@ -30,6 +30,12 @@ test: ## install what is missing, build, run every test; the last line counts th
 	tools/run-ctest.py build/dev build/ctest-results.txt; \
 	python3 test/run.py --binary build/release/tracewell || rc=$$?; \
 	tools/test-summary.py --also test/run.py=$$rc build/ctest-results.txt build/test-results.txt
+
+test-python-sdks: ## the real Python SDKs against the server; needs PyPI, or skips
+	@tools/install-packages.sh build
+	@$(MAKE) release
+	@rc=0; python3 test/run.py pysdk --binary build/release/tracewell --results build/pysdk-results.txt || rc=$$?; \
+	tools/test-summary.py --also test/run.py=$$rc build/pysdk-results.txt
 
 dev: build-dev ## debug build with the address and undefined behaviour sanitizers: build/dev/tracewell
 

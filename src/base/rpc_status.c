@@ -1,8 +1,7 @@
-/* rpc_status: three small messages, written by hand. Status: code = 1, message = 2, details = 3 (Any: type_url = 1, value = 2). */
+/* rpc_status: three small messages. Status: code = 1, message = 2, details = 3 (Any: type_url = 1, value = 2). */
 #include "base/rpc_status.h"
 
-#define VARINT(number) ((uint64_t)(number) << 3)
-#define BYTES(number)  ((uint64_t)(number) << 3 | 2)
+#include "base/protobuf.h"
 
 enum rpc_code rpc_code_of_http(int status)
 {
@@ -24,13 +23,6 @@ enum rpc_code rpc_code_of_http(int status)
     return status >= 400 && status < 500 ? RPC_INVALID_ARGUMENT : RPC_INTERNAL;
 }
 
-static void add_bytes(struct buf *out, unsigned number, struct str s)
-{
-    buf_add_varint(out, BYTES(number));
-    buf_add_varint(out, s.n);
-    buf_add_str(out, s);
-}
-
 /* Any of a RetryInfo: retry_delay = 1, a Duration with seconds = 1. */
 static void add_retry_info(struct buf *out, int64_t seconds)
 {
@@ -38,12 +30,11 @@ static void add_retry_info(struct buf *out, int64_t seconds)
     buf_init(&duration, 0);
     buf_init(&info, 0);
     buf_init(&any, 0);
-    buf_add_varint(&duration, VARINT(1));
-    buf_add_varint(&duration, (uint64_t)seconds);
-    add_bytes(&info, 1, buf_str(&duration));
-    add_bytes(&any, 1, STR("type.googleapis.com/google.rpc.RetryInfo"));
-    add_bytes(&any, 2, buf_str(&info));
-    add_bytes(out, 3, buf_str(&any));
+    protobuf_add_varint(&duration, 1, (uint64_t)seconds);
+    protobuf_add_bytes(&info, 1, buf_str(&duration));
+    protobuf_add_bytes(&any, 1, STR("type.googleapis.com/google.rpc.RetryInfo"));
+    protobuf_add_bytes(&any, 2, buf_str(&info));
+    protobuf_add_bytes(out, 3, buf_str(&any));
     buf_fini(&any);
     buf_fini(&info);
     buf_fini(&duration);
@@ -51,12 +42,10 @@ static void add_retry_info(struct buf *out, int64_t seconds)
 
 void rpc_status_add(struct buf *out, enum rpc_code code, struct str message, int64_t retry_s)
 {
-    if (code != RPC_OK) {
-        buf_add_varint(out, VARINT(1));
-        buf_add_varint(out, (uint64_t)code);
-    }
+    if (code != RPC_OK)
+        protobuf_add_varint(out, 1, (uint64_t)code);
     if (message.n)
-        add_bytes(out, 2, message);
+        protobuf_add_bytes(out, 2, message);
     if (retry_s > 0)
         add_retry_info(out, retry_s);
 }

@@ -4,6 +4,8 @@
  */
 #include "dialect/prompts.h"
 
+#include <stdlib.h>
+
 /* ---- questions ---- */
 
 struct ask *prompts_ask(struct call *c)
@@ -91,6 +93,36 @@ struct prompt_version prompts_view_version(struct arena *a, const struct row *r)
 bool prompts_is_of(const struct row *version, const struct row *prompt)
 {
     return str_eq(row_text(version, RECORD_parent_id), prompt->id);
+}
+
+static int by_prompt(const void *x, const void *y)
+{
+    const struct row *a = x, *b = y;
+    int order = str_cmp(row_text(a, RECORD_parent_id), row_text(b, RECORD_parent_id));
+    int64_t u = row_int(a, RECORD_seq, 0), v = row_int(b, RECORD_seq, 0);
+    return order ? order : u < v ? -1 : u > v;
+}
+
+void prompts_group(struct ask *versions)
+{
+    if (versions->n > 1)
+        qsort(versions->rows, versions->n, sizeof(*versions->rows), by_prompt);
+}
+
+struct ask prompts_group_of(const struct ask *versions, const struct row *prompt)
+{
+    size_t low = 0, high = versions->n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (str_cmp(row_text(&versions->rows[middle], RECORD_parent_id), prompt->id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    struct ask part = { .rows = versions->rows + low };
+    while (low + part.n < versions->n && prompts_is_of(&part.rows[part.n], prompt))
+        part.n++;
+    return part;
 }
 
 static bool is_newer(const struct row *a, const struct row *b)

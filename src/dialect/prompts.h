@@ -68,6 +68,10 @@ struct prompt_version prompts_view_version(struct arena *a, const struct row *ve
 
 /* Does this version belong to the prompt? For prompts_ask_all_versions(). */
 bool prompts_is_of(const struct row *version, const struct row *prompt);
+/* Bring the answer of prompts_ask_all_versions() in order of prompt and number, and then the part of it that is of one prompt, so that a
+ * list of prompts takes time in proportion to its length. */
+void prompts_group(struct ask *versions);
+struct ask prompts_group_of(const struct ask *versions, const struct row *prompt);
 /* A version by number, the newest of them; by label somebody gave, or "latest"; the live one. NULL: none. `versions` may hold those of
  * other prompts. */
 const struct row *prompts_with_number(const struct prompt *p, const struct ask *versions, int64_t number);

@@ -38,7 +38,12 @@ def doors(p):
             ("langwatch", "PATCH", "/api/traces/door/metadata", lw, {"metadata": {"a": 1}}),
             ("llmonitor", "POST", "/api/report", {}, events), ("llmonitor", "POST", "/v1/runs/ingest", key, events),
             ("llmonitor", "POST", "/v1/checklists", key, {"slug": "c", "type": "evaluation", "data": ["AND"]}),
-            ("llmonitor", "POST", "/v1/templates", key, {"slug": "s", "mode": "text", "content": "c"})]
+            ("llmonitor", "POST", "/v1/templates", key, {"slug": "s", "mode": "text", "content": "c"}),
+            ("langwatch", "POST", "/api/prompts", lw, {"handle": "door"}),
+            ("langwatch", "POST", "/api/dataset", lw, {"name": "door"}),
+            ("langwatch", "POST", "/api/annotations/trace/door", lw, {"comment": "c", "isThumbsUp": True}),
+            ("langwatch", "POST", "/api/evaluations/langevals/exact_match/evaluate", lw, {"data": {}}),
+            ("langwatch", "POST", "/api/evaluations/batch/log_results", lw, {"experiment_slug": "door", "run_id": "r"})]
 
 
 def send(p, door, body, **headers):
@@ -74,3 +79,7 @@ def empty(p):
     equal(p.lw.ids(), [], "traces after refused bodies")
     for type in ("llm", "chain", "agent", "tool"):
         equal(p.lunary.count(type=type), 0, f"{type} runs after refused bodies")
+    for path in ("/api/prompts", "/api/annotations", "/api/dataset", "/api/experiments"):
+        got = p.lw.call("GET", path).json
+        rows = got if isinstance(got, list) else got.get("data", got.get("experiments"))
+        equal(rows, [], f"GET {path} after refused bodies")

@@ -69,27 +69,16 @@ export const langtrace = {
       headers: { "x-api-key": LANGTRACE_API_KEY, "Content-Type": "application/json" },
       body: body && JSON.stringify(body),
     }),
-  // Every span of the project, with its JSON texts parsed.
-  spans: async () => {
-    const body = { projectId: TRACEWELL_TEST_PROJECT, page: 1, pageSize: 100 };
-    const { traces } = await langtrace.call("/api/traces", "POST", body);
-    const json = ({ attributes, events, links }) => ({
-      attributes: JSON.parse(attributes),
-      events: JSON.parse(events),
-      links: JSON.parse(links),
-    });
-    return traces.result.flatMap((trace) => trace.spans.map((span) => ({ ...span, ...json(span) })));
-  },
 };
 
 // Exports of Langtrace's SDK end after the span has; wait until this many are there.
 export async function langtraceSpans(n) {
   for (let i = 0; i < 200; i++) {
-    const spans = await langtrace.spans();
+    const spans = (await langtraceTraces()).flatMap((t) => t.spans);
     if (spans.length >= n) return spans;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  throw new Error(`there are ${(await langtrace.spans()).length} spans, should be ${n}`);
+  throw new Error(`there are less than ${n} spans: ${JSON.stringify(await langtraceTraces())}`);
 }
 
 // Every key of `want` is there and equal, at every depth; lists in full. `got` may have more keys.

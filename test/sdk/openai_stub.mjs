@@ -188,6 +188,7 @@ export async function openaiStub() {
     incoming.on("data", (piece) => (text += piece));
     incoming.on("end", () => answer(incoming.url, JSON.parse(text), response));
   });
+  server.keepAliveTimeout = 120_000; // a client that waits a while must not find its connection closed
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     baseURL: `http://127.0.0.1:${server.address().port}/v1`,

@@ -34,7 +34,7 @@ def not_json(p):
 
 def fixed_text(door):
     """The contract gives the whole body of this door's answer to bad JSON."""
-    return door[2] in ("/api/collector", "/api/trace/search", "/api/track_event")
+    return door[2] in ("/api/collector", "/api/trace/search", "/api/track_event", "/api/evaluations/batch/log_results")
 
 
 @tests("json-of-another-kind")
@@ -76,7 +76,7 @@ def too_large(p):
     mib = 1 << 20
     limits = {
         "/api/collector": 10, "/api/trace/search": 10, "/api/report": 20, "/v1/runs/ingest": 20, "/v1/templates": 10,
-        "/api/track_event": 10
+        "/api/track_event": 10, "/api/prompts": 10, "/api/evaluations/batch/log_results": 20
     }
     for door in doors(p):
         if door[2] not in limits:

@@ -10,6 +10,7 @@ from lib import model_langwatch as lwm
 from lib.check import equal, status, true
 from lib.suite import Failure
 from lib.waiting import waiting, waits
+from suites import replay_langtrace
 from suites.replay_langwatch import Desk, is_rest
 from suites.replay_otlp import Exports, holds_exports, is_export
 from suites.replay_prepare import PREPARE, SEEDED, check_answer
@@ -157,7 +158,6 @@ class Scenario:
         self.read_lunary(environment)
         self.read_langwatch(environment)
 
-
     def judge_again(self, request, reply):
         if request["response"].get("status") not in (401, 404) and not request["path"].startswith(PLATFORM):
             status(reply, 200)
@@ -169,6 +169,8 @@ class ExportScenario(Exports, Scenario):
 
 def repeats(request):
     """What clients send again: ingest and reads of traces. A prompt made twice is a conflict, an evaluator run twice two evaluations."""
+    if request["path"].startswith(PLATFORM):
+        return False
     return not is_rest(request) or request["path"].endswith("/log_results")
 
 
@@ -191,6 +193,8 @@ def snapshot(project):
 def tests(environment):
     root = Scenario.root = os.path.join(environment.test, "fixtures")
     for folder in sorted(os.listdir(root)):
+        if folder in replay_langtrace.FOLDERS:
+            continue
         for file in sorted(f for f in os.listdir(os.path.join(root, folder)) if f.endswith(".json")):
             with open(os.path.join(root, folder, file), encoding="utf-8") as f:
                 recording = json.load(f)
@@ -205,3 +209,4 @@ def tests(environment):
             if None in lines:  # only parts of it wait; each is counted
                 for number, line in enumerate(sorted(lines - {None}), 1):
                     yield f"{name}/part-{number}", lambda environment, line=line: waits(line)
+    yield from replay_langtrace.tests(environment)

@@ -21,6 +21,7 @@
 struct output {
     struct str asks;       /* [[query, ...] per round] */
     struct str after_asks; /* [query, ...] that write added, for after the commit */
+    struct str deeds;      /* what was wanted of accounts */
     struct str events, removals;
     struct str body;    /* JSON text, or a JSON string of what is no JSON */
     struct str headers; /* object */
@@ -140,6 +141,8 @@ static struct call call_of(struct arena *a, const struct dialect *d, struct call
         .find_ctx = caller };
     int64_t now_ms;
     struct str method = json_str(json_key(input, "method"));
+    if (json_bool(json_key(input, "team"))) /* the key of an organization, of no project */
+        *caller = (struct caller){ .organization_id = caller->organization_id, .form = FORM_LANGTRACE };
     for (int m = 0; m < METHOD_COUNT; m++)
         if (str_is(method, method_names[m]))
             c.method = (enum method)m;
@@ -263,7 +266,50 @@ static struct str dump_ask(struct arena *a, const struct ask *ask)
     return s;
 }
 
-static enum status ask_all(struct call *c, struct json answers, struct jw *asks, struct err *err)
+/* ---- accounts that answer what the case says ---- */
+
+static void give_deed(struct deed *d, struct json v)
+{
+    const struct {
+        const char *name;
+        struct str *to;
+    } texts[] = { { "name", &d->name }, { "description", &d->description }, { "type", &d->type },
+        { "project_id", &d->project_id }, { "organization_id", &d->organization_id },
+        { "secret", &d->secret } };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (json_is_str(json_key(v, texts[i].name)))
+            *texts[i].to = json_str(json_key(v, texts[i].name));
+    d->found = json_bool(json_key(v, "found"));
+    d->number = (int32_t)member(v, "number", 0);
+    d->created_ns = member(v, "created_ns", 0);
+    d->updated_ns = member(v, "updated_ns", d->created_ns);
+    d->done = true;
+}
+
+static void dump_deed(struct jw *w, const struct deed *d)
+{
+    static const char *const kinds[] = { "project_get", "project_new", "key_mint" };
+    jw_obj(w);
+    jw_kv_cstr(w, "deed", kinds[d->kind]);
+    jw_kv_str_opt(w, "organization_id", d->organization_id);
+    jw_kv_str_opt(w, "project_id", d->project_id);
+    jw_kv_str_opt(w, "name", d->name);
+    jw_kv_str_opt(w, "description", d->description);
+    jw_kv_str_opt(w, "type", d->type);
+    jw_obj_end(w);
+}
+
+static void do_deeds(struct call *c, struct json answers, struct jw *w)
+{
+    for (size_t i = 0; i < c->n_deeds; i++)
+        if (!c->deeds[i].done) {
+            dump_deed(w, &c->deeds[i]);
+            give_deed(&c->deeds[i], json_at(answers, i));
+        }
+}
+
+static enum status ask_all(struct call *c, struct json answers, struct json accounts, struct jw *asks,
+    struct jw *deeds, struct err *err)
 {
     if (!c->route->ask)
         return ST_OK;
@@ -278,6 +324,7 @@ static enum status ask_all(struct call *c, struct json answers, struct jw *asks,
             give_answer(c->arena, &c->asks[i], json_at(json_at(answers, c->round), i - asked));
         }
         jw_arr_end(asks);
+        do_deeds(c, accounts, deeds);
         if (!c->again)
             return ST_OK;
     }
@@ -308,8 +355,8 @@ static void ask_after(struct call *c, struct json answers, size_t asked, struct 
     }
 }
 
-static enum status run_route(
-    struct call *c, struct json v, struct batch *b, struct jw *asks, struct jw *after, struct err *err)
+static enum status run_route(struct call *c, struct json v, struct batch *b, struct jw *asks,
+    struct jw *deeds, struct jw *after, struct err *err)
 {
     struct str unauthorized = json_str(json_key(v, "fail"));
     for (int st = ST_OK; st < ST_COUNT && unauthorized.p; st++)
@@ -320,7 +367,7 @@ static enum status run_route(
     if (c->body.n > (size_t)c->route->limit_bytes)
         return err_set(
             err, ST_TOO_LARGE, "%zu bytes are more than %lld", c->body.n, (long long)c->route->limit_bytes);
-    enum status st = ask_all(c, json_key(v, "answers"), asks, err);
+    enum status st = ask_all(c, json_key(v, "answers"), json_key(v, "accounts"), asks, deeds, err);
     size_t asked = c->n_asks;
     if (st == ST_OK && c->route->write)
         st = c->route->write(c, b, err);
@@ -372,16 +419,19 @@ static struct output run_case(struct arena *a, const struct dialect *d, struct j
     struct batch b;
     struct err err = { 0 };
     struct reply r = { .status = 200 };
-    struct buf asks, after;
+    struct buf asks, deeds, after;
     buf_init(&asks, 0);
+    buf_init(&deeds, 0);
     buf_init(&after, 0);
     buf_init(&r.body, 0);
     batch_init(&b, a);
-    struct jw w = jw_of(&asks), behind = jw_of(&after);
+    struct jw w = jw_of(&asks), wanted = jw_of(&deeds), behind = jw_of(&after);
     jw_arr(&w);
+    jw_arr(&wanted);
     jw_arr(&behind);
-    enum status st = run_route(&c, v, &b, &w, &behind, &err);
+    enum status st = run_route(&c, v, &b, &w, &wanted, &behind, &err);
     jw_arr_end(&w);
+    jw_arr_end(&wanted);
     jw_arr_end(&behind);
     if (st != ST_OK)
         d->error(&c, &err, &r);
@@ -389,6 +439,7 @@ static struct output run_case(struct arena *a, const struct dialect *d, struct j
         c.route->reply(&c, &r);
     struct output o = {
         .asks = st == ST_OK ? arena_dup(a, buf_str(&asks)) : STR("[]"),
+        .deeds = st == ST_OK ? arena_dup(a, buf_str(&deeds)) : STR("[]"),
         .after_asks = st == ST_OK ? arena_dup(a, buf_str(&after)) : STR("[]"),
         .events = st == ST_OK ? dump_events(a, &b) : STR("[]"),
         .removals = st == ST_OK ? dump_removals(a, &b) : STR("[]"),
@@ -398,6 +449,7 @@ static struct output run_case(struct arena *a, const struct dialect *d, struct j
         .n_results = b.n_results,
     };
     buf_fini(&asks);
+    buf_fini(&deeds);
     buf_fini(&after);
     buf_fini(&r.body);
     return o;
@@ -409,6 +461,8 @@ static struct str part_of(struct arena *a, const struct output *o, struct str ke
 {
     if (str_is(key, "asks"))
         return o->asks;
+    if (str_is(key, "deeds"))
+        return o->deeds;
     if (str_is(key, "after_asks"))
         return o->after_asks;
     if (str_is(key, "events"))

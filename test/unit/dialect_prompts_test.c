@@ -93,6 +93,23 @@ static void versions_are_found(void **state)
     assert_null(prompts_live(&p, &versions));
 }
 
+static void versions_are_grouped(void **state)
+{
+    struct row rows[] = { version("a", "9", 1, "published"), version("b", "10", 2, "published"),
+        version("c", "1", 1, "published"), version("d", "10", 1, "published") };
+    struct ask versions = { .rows = rows, .n = 4 };
+    struct row ten = record(PROMPTS_KIND, "10", "text", NULL), none = record(PROMPTS_KIND, "2", "text", NULL);
+    (void)state;
+    prompts_group(&versions);
+    struct ask part = prompts_group_of(&versions, &ten);
+    assert_int_equal(part.n, 2);
+    assert_true(str_is(part.rows[0].id, "d"));
+    assert_true(str_is(part.rows[1].id, "b"));
+    assert_int_equal(prompts_group_of(&versions, &none).n, 0);
+    versions.n = 0;
+    assert_int_equal(prompts_group_of(&versions, &ten).n, 0);
+}
+
 static void equal_numbers_newest_wins(void **state)
 {
     struct kit *k = *state;
@@ -221,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(versions_are_found, set_up, tear_down),
+        cmocka_unit_test(versions_are_grouped),
         cmocka_unit_test_setup_teardown(equal_numbers_newest_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(labels_decide, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ids_are_given_once, set_up, tear_down),

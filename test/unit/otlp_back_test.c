@@ -259,8 +259,8 @@ static void forms_come_back(void **state)
         "{\"attributes\":{\"input\":null,\"output\":false,\"event:0:x\":\"y\",\"\":\"empty\"}}",
         "{\"attributes\":{\"mlflow.spanInputs\":\"\\\"text\\\"\",\"mlflow.spanOutputs\":\"[1, 2]\"}}",
         "{\"attributes\":{\"metadata\":{\"attributes\":{\"mine\":1}},\"left\":true,\"input\":\"i\"}}",
-        "{\"attributes\":{\"input\":\"same\"},\"events\":[{\"name\":\"gen_ai.content.prompt\",\"timeUnixNano\":\"1\",\"attributes\":{\"gen_ai.prompt\":\"p\"}},"
-        "{\"name\":\"gen_ai.content.completion\",\"timeUnixNano\":\"2\",\"attributes\":{\"gen_ai.completion\":\"[{\\\"role\\\": \\\"a\\\"}]\",\"n\":2}}]}",
+        ("{\"attributes\":{\"input\":\"same\"},\"events\":[{\"name\":\"gen_ai.content.prompt\",\"timeUnixNano\":\"1\",\"attributes\":{\"gen_ai.prompt\":\"p\"}},"
+         "{\"name\":\"gen_ai.content.completion\",\"timeUnixNano\":\"2\",\"attributes\":{\"gen_ai.completion\":\"[{\\\"role\\\": \\\"a\\\"}]\",\"n\":2}}]}"),
         "{\"attributes\":{\"pi\":3.25,\"big\":9007199254740993,\"list\":[1,[\"a\"],{\"k\":null}],\"uni\":\"\\u00fc\\ud83d\\ude00\"}}",
     };
     struct check c = { .a = arena_new() };

@@ -56,6 +56,14 @@ static void single_messages(void **state)
               .expect =
                   "{\"name\":\"gen_ai.tool.message\",\"body\":{\"id\":\"c1\",\"content\":{\"t\":1},\"role\":\"tool\"}}" },
             "OTLP_LOG_MESSAGE", "log_message" },
+        { { "as LangWatch's TypeScript logger names it", NULL,
+              "\"eventName\":\"gen.ai.assistant_message\",\"body\":{\"stringValue\":\"said\"}",
+              .expect = "{\"status\":\"input\",\"body\":{\"content\":\"said\",\"role\":\"assistant\"}}" },
+            "OTLP_LOG_MESSAGE", "log_message" },
+        { { "a choice as it names it", NULL,
+              "\"eventName\":\"gen.ai.choice\",\"body\":{\"stringValue\":\"said\"}",
+              .expect = "{\"status\":\"output\",\"body\":{\"content\":\"said\"}}" },
+            "OTLP_LOG_MESSAGE", "log_message" },
         { { "a choice", NULL,
               "\"eventName\":\"gen_ai.choice\",\"body\":{\"kvlistValue\":{\"values\":[{\"key\":\"index\",\"value\":{\"intValue\":\"0\"}},"
               "{\"key\":\"message\",\"value\":{\"stringValue\":\"{\\\"content\\\":\\\"yo\\\"}\"}}]}}",

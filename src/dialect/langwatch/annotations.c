@@ -93,7 +93,10 @@ static enum status read_body(struct call *c, bool is_new, struct json *body, str
     enum status st = call_json(c, body, err);
     if (st == ST_TOO_LARGE)
         return st;
-    if (st != ST_OK || !json_is_obj(*body))
+    if (st != ST_OK)
+        return fail(c, err, ST_INVALID,
+            arena_printf(c->arena, "The request body must be a JSON object: %s", err->text));
+    if (!json_is_obj(*body))
         return fail(c, err, ST_INVALID, STR("The request body must be a JSON object."));
     struct json comment = json_key(*body, "comment"), thumb = json_key(*body, "isThumbsUp"),
                 email = json_key(*body, "email");

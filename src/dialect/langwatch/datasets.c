@@ -4,6 +4,8 @@
  */
 #include "dialect/langwatch/rest_priv.h"
 
+#include <stdlib.h>
+
 #define ENTRIES_MAX 1000 /* rows of one request */
 #define PAGE_MAX    1000
 
@@ -378,31 +380,45 @@ enum status langwatch_records_new_ask(struct call *c, struct err *err)
     return st == ST_OK ? find(c, err) : st;
 }
 
-static bool has_column(struct json types, struct str name)
+/* The names of a dataset's columns, in order; none: any column is fine. */
+struct columns {
+    const struct dataset *dataset;
+    struct str *names;
+    size_t n;
+};
+
+static int by_text(const void *x, const void *y)
 {
-    struct json type;
+    return str_cmp(*(const struct str *)x, *(const struct str *)y);
+}
+
+static struct columns columns_of(struct arena *a, const struct dataset *d)
+{
+    struct json types = json_key(d->body, "column_types"), type;
+    struct columns out = { .dataset = d, .names = arena_array(a, json_size(types) + 1, sizeof(struct str)) };
     for (struct json_iter it = json_iter(types); json_next(&it, NULL, &type);)
-        if (str_eq(json_str(json_key(type, "name")), name))
-            return true;
-    return false;
+        out.names[out.n++] = json_str(json_key(type, "name"));
+    qsort(out.names, out.n, sizeof(*out.names), by_text);
+    return out;
 }
 
 /* A column that the dataset does not name is told with those it does. */
-static enum status check_entry(struct call *c, const struct dataset *d, struct json entry, struct err *err)
+static enum status check_entry(
+    struct call *c, const struct columns *columns, struct json entry, struct err *err)
 {
-    struct json types = json_key(d->body, "column_types"), v, type;
-    struct str name;
-    for (struct json_iter it = json_iter(entry); json_size(types) > 0 && json_next(&it, &name, &v);) {
-        if (has_column(types, name))
+    struct str name, valid = STR("");
+    struct json v;
+    for (struct json_iter it = json_iter(entry); columns->n > 0 && json_next(&it, &name, &v);) {
+        if (bsearch(&name, columns->names, columns->n, sizeof(*columns->names), by_text))
             continue;
-        struct str valid = STR("");
-        for (struct json_iter t = json_iter(types); json_next(&t, NULL, &type) && valid.n < 400;)
-            valid = arena_printf(c->arena, "%.*s%s%.*s", STR_ARG(valid), valid.n ? ", " : "",
-                STR_ARG(json_str(json_key(type, "name"))));
+        for (size_t i = 0; i < columns->n && valid.n < 400; i++)
+            valid = arena_printf(
+                c->arena, "%.*s%s%.*s", STR_ARG(valid), i ? ", " : "", STR_ARG(columns->names[i]));
         return langwatch__fail_both(c, err, ST_INVALID,
             arena_printf(c->arena,
                 "Column \"%.*s\" is not defined in the \"%.*s\" dataset schema. Valid columns: %.*s",
-                STR_ARG(str_sub(name, 0, str_utf8_clip(name, 100))), STR_ARG(d->name), STR_ARG(valid)));
+                STR_ARG(str_sub(name, 0, str_utf8_clip(name, 100))), STR_ARG(columns->dataset->name),
+                STR_ARG(valid)));
     }
     return ST_OK;
 }
@@ -411,11 +427,12 @@ enum status langwatch_records_new_write(struct call *c, struct batch *b, struct 
 {
     struct json body, entry;
     struct dataset d = datasets_view(c->arena, found(c));
+    struct columns columns = columns_of(c->arena, &d);
     size_t i = 0;
     enum status st = call_json(c, &body, err);
     struct json entries = json_key(body, "entries");
     for (struct json_iter it = json_iter(entries); st == ST_OK && json_next(&it, NULL, &entry);)
-        st = check_entry(c, &d, entry, err);
+        st = check_entry(c, &columns, entry, err);
     if (st != ST_OK)
         return st;
     for (struct json_iter it = json_iter(entries); json_next(&it, NULL, &entry); i++) {
@@ -519,13 +536,14 @@ enum status langwatch_record_write(struct call *c, struct batch *b, struct err *
 {
     struct json body;
     struct dataset d = datasets_view(c->arena, found(c));
+    struct columns columns = columns_of(c->arena, &d);
     const struct row *old = ask_row(c, AFTER_DATASET);
     enum status st = call_json(c, &body, err);
     if (st == ST_OK && old && !str_eq(row_text(old, RECORD_parent_id), d.id))
         st = langwatch__fail_code(
             c, err, ST_CONFLICT, "Conflict", STR("A record with this id is in another dataset"));
     if (st == ST_OK)
-        st = check_entry(c, &d, json_key(body, "entry"), err);
+        st = check_entry(c, &columns, json_key(body, "entry"), err);
     if (st != ST_OK)
         return st;
     struct record_member entry = { "entry", json_text(c->arena, json_key(body, "entry")) };

@@ -274,8 +274,8 @@ struct str langwatch__trace_text(struct arena *a, const struct row *t, bool inpu
 {
     struct value said = said_of_trace(t, input);
     struct str text;
-    if (said.kind == V_JSON && derive_text(a, langwatch__parsed(a, said.s), (enum type_hint)said.hint, input,
-                                   &text) != TEXT_NONE)
+    if (said.kind == V_JSON &&
+        derive_text(a, langwatch__parsed(a, said.s), (enum type_hint)said.hint, input, &text) != TEXT_NONE)
         return text;
     return input ? t->text_input : t->text_output;
 }

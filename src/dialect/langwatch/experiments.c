@@ -4,6 +4,8 @@
  */
 #include "dialect/langwatch/experiment_priv.h"
 
+#include <stdlib.h>
+
 #define ROWS_MAX 10000 /* of one post, of either kind: what one question can bring back */
 
 struct str langwatch__experiment_id(struct arena *a, struct str slug)
@@ -320,19 +322,34 @@ static int64_t index_of(struct json row)
     return json_f64(json_key(row, "index"), &index) && index > -1e15 && index < 1e15 ? (int64_t)index : 0;
 }
 
+static int by_id(const void *x, const void *y)
+{
+    return str_cmp(((const struct row *)x)->id, ((const struct row *)y)->id);
+}
+
+/* Of an answer that is in order of ids. */
+static const struct row *with_id(const struct ask *ask, struct str id)
+{
+    struct row key = { .id = id };
+    return ask->n > 0 ? bsearch(&key, ask->rows, ask->n, sizeof(*ask->rows), by_id) : NULL;
+}
+
 static struct event *put_row(struct call *c, struct batch *b, const char *kind, struct str id, struct str run,
     const struct ask *old, struct json row)
 {
     struct event *e = records_put(c, b, kind, id);
     event_set_text(e, RECORD_parent_id, run);
     event_set_int(e, RECORD_seq, index_of(row));
-    event_set_json(e, RECORD_body, joined(c->arena, records_with_id(old, id), row));
+    event_set_json(e, RECORD_body, joined(c->arena, with_id(old, id), row));
     return e;
 }
 
 static void put_rows(struct call *c, struct batch *b, struct str run, struct json body)
 {
     struct json rows = json_key(body, "dataset"), evaluations = json_key(body, "evaluations"), v;
+    for (size_t i = 2; i < 4; i++)
+        if (c->asks[i].n > 1)
+            qsort(c->asks[i].rows, c->asks[i].n, sizeof(struct row), by_id);
     for (struct json_iter it = json_iter(rows); json_next(&it, NULL, &v);)
         (void)put_row(c, b, ITEM_KIND, item_id(c->arena, run, v), run, &c->asks[2], v);
     for (struct json_iter it = json_iter(evaluations); json_next(&it, NULL, &v);) {

@@ -58,12 +58,14 @@ enum status langwatch_prompts_ask(struct call *c, struct err *err)
 
 void langwatch_prompts_reply(struct call *c, struct reply *r)
 {
-    const struct ask *prompts = &c->asks[0], *versions = &c->asks[1];
+    const struct ask *prompts = &c->asks[0];
     struct jw w = jw_of(&r->body);
+    prompts_group(&c->asks[1]);
     jw_arr(&w);
     for (size_t i = prompts->n; i > 0; i--) {
         struct prompt p = prompts_view(c->arena, &prompts->rows[i - 1]);
-        const struct row *latest = prompts_with_label(&p, versions, STR(PROMPTS_LATEST));
+        struct ask versions = prompts_group_of(&c->asks[1], p.row);
+        const struct row *latest = prompts_with_label(&p, &versions, STR(PROMPTS_LATEST));
         if (latest) /* a set of Langtrace can be empty */
             langwatch__write_prompt(&w, c, &p, latest, false);
     }

@@ -8,6 +8,7 @@
  * By slug, a dataset is what the SDKs run: one item per prompt and variation, variables filled in. By id it is what people edit.
  */
 #include "dialect/llmonitor/llmonitor_priv.h"
+#include "dialect/datasets.h"
 
 static const char *const prompt_members[] = { "messages", NULL };
 static const char *const variation_members[] = { "variables", "idealOutput", "context", NULL };
@@ -53,6 +54,8 @@ enum status llmonitor__dataset_ask(struct call *c, struct err *err)
         if (!dataset)
             return err_set(err, ST_NOT_FOUND, "Dataset not found");
         ask_parts(c, dataset->id);
+        if (c->method == METHOD_DELETE) /* rows that other products put there go too */
+            (void)datasets_ask_items(c, dataset->id);
         return ST_OK;
     }
     (void)records_get(c, "dataset", c->params[0]);
@@ -223,6 +226,7 @@ enum status llmonitor__dataset_remove(struct call *c, struct batch *b, struct er
     batch_remove(b, c->caller->project, RECORD, STR("dataset"), dataset_of(c)->id);
     remove_all(c, b, "dataset_prompt", &c->asks[2]);
     remove_all(c, b, "dataset_variation", &c->asks[3]);
+    remove_all(c, b, DATASETS_ITEM_KIND, &c->asks[4]);
     return ST_OK;
 }
 

@@ -190,11 +190,14 @@ enum status llmonitor__templates_ask(struct call *c, struct err *err)
 
 void llmonitor__templates_reply(struct call *c, struct reply *r)
 {
-    const struct ask *templates = &c->asks[0], *versions = &c->asks[1];
+    const struct ask *templates = &c->asks[0];
     struct jw w = jw_of(&r->body);
+    prompts_group(&c->asks[1]);
     jw_arr(&w);
-    for (size_t i = templates->n; i > 0; i--)
-        write_template(&w, c, &templates->rows[i - 1], versions->rows, versions->n);
+    for (size_t i = templates->n; i > 0; i--) {
+        struct ask versions = prompts_group_of(&c->asks[1], &templates->rows[i - 1]);
+        write_template(&w, c, &templates->rows[i - 1], versions.rows, versions.n);
+    }
     jw_arr_end(&w);
 }
 

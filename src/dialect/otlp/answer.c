@@ -4,6 +4,7 @@
 #include "dialect/otlp/otlp_priv.h"
 
 #include "base/protobuf.h"
+#include "base/rpc_status.h"
 
 #define MEDIA_PROTOBUF "application/x-protobuf"
 #define RETRY_S        1 /* what api says in Retry-After */
@@ -11,19 +12,19 @@
 int otlp__rpc_code(enum status st)
 {
     switch (st) {
-    case ST_UNAUTHORIZED: return 16;
+    case ST_UNAUTHORIZED: return RPC_UNAUTHENTICATED;
     case ST_FORBIDDEN:
-    case ST_PAYMENT: return 7;
+    case ST_PAYMENT: return RPC_PERMISSION_DENIED;
     case ST_NOT_FOUND:
     case ST_METHOD:
-    case ST_MEDIA: return 12; /* gRPC has no other word for a compression that is not known (otlp.md 1.7) */
+    case ST_MEDIA: return RPC_UNIMPLEMENTED; /* gRPC has no other word for a compression that is not known (otlp.md 1.7) */
     case ST_TOO_LARGE:
-    case ST_RATE: return 8;
+    case ST_RATE: return RPC_RESOURCE_EXHAUSTED;
     case ST_BUSY:
-    case ST_IO: return 14;
+    case ST_IO: return RPC_UNAVAILABLE;
     case ST_CORRUPT:
-    case ST_INTERNAL: return 13;
-    default: return 3;
+    case ST_INTERNAL: return RPC_INTERNAL;
+    default: return RPC_INVALID_ARGUMENT;
     }
 }
 
@@ -89,29 +90,10 @@ void otlp_answer_json(const struct otlp_outcome *o, struct jw *w)
 
 /* ---- errors --------------------------------------------------------------------------------------------------------- */
 
-/* Any { "type.googleapis.com/google.rpc.RetryInfo", RetryInfo { Duration { seconds } } } */
-static void add_retry_info(struct buf *status)
-{
-    struct buf duration, info, any;
-    buf_init(&duration, 0);
-    buf_init(&info, 0);
-    buf_init(&any, 0);
-    protobuf_add_varint(&duration, 1, RETRY_S);
-    protobuf_add_bytes(&info, 1, buf_str(&duration));
-    protobuf_add_bytes(&any, 1, STR("type.googleapis.com/google.rpc.RetryInfo"));
-    protobuf_add_bytes(&any, 2, buf_str(&info));
-    protobuf_add_bytes(status, 3, buf_str(&any));
-    buf_fini(&any);
-    buf_fini(&info);
-    buf_fini(&duration);
-}
-
 void otlp_error_protobuf(const struct err *err, struct reply *r)
 {
     r->status = status_http(err->code);
     r->content_type = MEDIA_PROTOBUF;
-    protobuf_add_varint(&r->body, 1, (uint64_t)otlp__rpc_code(err->code));
-    protobuf_add_bytes(&r->body, 2, str_of(err->text));
-    if (status_retryable(err->code))
-        add_retry_info(&r->body);
+    rpc_status_add(&r->body, (enum rpc_code)otlp__rpc_code(err->code), str_of(err->text),
+        status_retryable(err->code) ? RETRY_S : 0);
 }

@@ -211,6 +211,9 @@ static void parse_blobs(struct mapping *x)
     x->genkit_output = otlp__parse(x, otlp__get(x, ATTR_genkit_output));
     x->adk_request = otlp__parse(x, otlp__get(x, ATTR_gcp_vertex_agent_llm_request));
     x->adk_response = otlp__parse(x, otlp__get(x, ATTR_gcp_vertex_agent_llm_response));
+    x->metadata = otlp__parse(x, otlp__get(x, ATTR_metadata));
+    x->langwatch_metadata = otlp__parse(x, otlp__get(x, ATTR_langwatch_metadata));
+    x->langwatch_trace = otlp__parse(x, otlp__get(x, ATTR_langwatch_trace));
     x->langwatch_metrics = otlp__unwrapped(otlp__parse(x, otlp__get(x, ATTR_langwatch_metrics)));
 }
 
@@ -293,6 +296,16 @@ bool otlp__count(const struct any *v, int64_t *out)
 bool otlp__starts_nocase(struct str text, struct str s)
 {
     return text.n >= s.n && str_eq_nocase(str_sub(text, 0, s.n), s);
+}
+
+struct json otlp__metadata_object(const struct mapping *x, enum attribute_slot slot)
+{
+    switch ((int)slot) {
+    case ATTR_metadata: return x->metadata;
+    case ATTR_langwatch_metadata: return x->langwatch_metadata;
+    case ATTR_langwatch_trace: return x->langwatch_trace;
+    default: return otlp__parse(x, otlp__get(x, slot));
+    }
 }
 
 bool otlp__is_one_of(struct str s, const char *const *list)

@@ -74,7 +74,8 @@ static bool put_sent(const struct mapping *x, struct jw *w)
 enum rate { RATE_INPUT, RATE_OUTPUT, RATE_CACHED, RATE_CREATION, RATE_CREATION_1H, RATES };
 
 /* Rates are whole pico-USD a token, as in model/price.h, so that sums of them come out even. */
-#define PICO 1e12
+#define PICO      1e12
+#define RATE_MOST 1e9 /* USD a token; what is more is no price, and products with it may not be numbers */
 
 struct rates {
     double pico[RATES]; /* negative: not given */
@@ -88,7 +89,7 @@ static bool read_rates(const struct mapping *x, struct rates *r)
     bool some = false;
     double usd;
     for (size_t i = 0; i < RATES; i++) {
-        bool given = otlp__number(otlp__get(x, slots[i]), &usd) && usd >= 0;
+        bool given = otlp__number(otlp__get(x, slots[i]), &usd) && usd >= 0 && usd <= RATE_MOST;
         r->pico[i] = given ? round(usd * PICO) : -1;
         some |= given;
     }

@@ -30,6 +30,8 @@ static void add_spaced(struct buf *out, struct str json)
 static bool is_spaced(struct str sent, struct str json)
 {
     struct buf b;
+    if (sent.n <= json.n)
+        return false;
     buf_init(&b, 0);
     add_spaced(&b, json);
     bool same = str_eq(buf_str(&b), sent);

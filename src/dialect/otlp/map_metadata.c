@@ -83,14 +83,18 @@ static bool is_empty(struct str json)
 static bool add_object(
     struct entries *p, enum attribute_slot slot, bool wrap, bool langfuse, const char *const *but)
 {
-    struct json v;
     const struct any *sent = otlp__get(p->x, slot);
-    struct str text = otlp__is_present(sent) ? value_of(p->x, sent, langfuse) : STR_NONE;
-    if (!text.p || is_empty(text) || (sent->kind == ANY_TEXT && str_is(str_trim(sent->s), "null")))
+    struct json v = otlp__metadata_object(p->x, slot);
+    if (!otlp__is_present(sent))
         return false;
-    if (text.p[0] == '{' && json_parse(p->x->scratch, text, 0, &v, NULL) == ST_OK)
+    if (json_is_obj(v)) {
         add_members(p, v, but);
-    else if (wrap)
+        return json_size(v) > 0;
+    }
+    struct str text = value_of(p->x, sent, langfuse);
+    if (is_empty(text) || (sent->kind == ANY_TEXT && str_is(str_trim(sent->s), "null")))
+        return false;
+    if (wrap)
         add(p, STR("metadata"), text);
     else if (p->x->m->dropped++ == 0)
         p->x->m->dropped_key = otlp__attribute_key(slot);
@@ -114,7 +118,7 @@ static const char *const identity_and_tools[] = { "user_id", "userId", "thread_i
 static void add_common(struct entries *p)
 {
     struct mapping *x = p->x;
-    bool tools = otlp__are_tools(json_key(otlp__parse(x, otlp__get(x, ATTR_metadata)), "tools"));
+    bool tools = otlp__are_tools(json_key(otlp__metadata_object(x, ATTR_metadata), "tools"));
     add_family(p, FAM_langfuse_metadata, true, NULL);
     add_family(p, FAM_ai_telemetry_metadata, false, NULL);
     add_object(p, ATTR_metadata, false, false, tools ? identity_and_tools : identity);

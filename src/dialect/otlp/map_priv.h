@@ -92,8 +92,9 @@ struct mapping {
     struct json genkit_input, genkit_output, adk_request,
         adk_response;              /* parsed where the sender is one of these; else absent */
     struct json langwatch_metrics; /* langwatch.metrics, without its {type, value}; else absent */
-    struct buf text;               /* JSON that is being put together */
-    bool skip_usage;               /* a roll-up of other spans (2.7 step 8) */
+    struct json metadata, langwatch_metadata, langwatch_trace; /* parsed attributes of these names */
+    struct buf text;                                           /* JSON that is being put together */
+    bool skip_usage;                                           /* a roll-up of other spans (2.7 step 8) */
     bool left_apart; /* attributes that are left are in the leftovers, not in the metadata (2.14) */
 };
 
@@ -150,6 +151,8 @@ void otlp__write_any(const struct mapping *x, struct jw *w, const struct any *v,
 /* An object with the name of a tool and something that describes one; a list of nothing else. */
 bool otlp__is_tool(struct json v);
 bool otlp__are_tools(struct json list);
+/* The value of an attribute that holds metadata, parsed; JSON_NONE when it is no object or array. Parsed once where many rules look. */
+struct json otlp__metadata_object(const struct mapping *x, enum attribute_slot slot);
 /* The trace's metadata as a member of the object open in w; false: there is none. */
 bool otlp__write_trace_metadata(struct mapping *x, struct jw *w, const char *key);
 /* Is it one of a list that ends with NULL? */

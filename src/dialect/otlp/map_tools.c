@@ -109,7 +109,7 @@ static void add_family(struct tools *t, enum attribute_family family)
 static void add_metadata_tools(struct mapping *x, struct tools *t)
 {
     struct json flat = otlp__parse(x, otlp__get(x, ATTR_metadata_tools));
-    struct json nested = json_key(otlp__parse(x, otlp__get(x, ATTR_metadata)), "tools");
+    struct json nested = json_key(otlp__metadata_object(x, ATTR_metadata), "tools");
     if (otlp__are_tools(flat)) {
         add_list(t, flat, 0);
         x->use[x->slots.slot[ATTR_metadata_tools] - x->span->attributes.items] = USE_TAKEN;

@@ -52,7 +52,7 @@ static bool has_trace_key(const struct mapping *x)
 /* The first of the names in a family of keys, then in the JSON object that `slot` is. The value in scratch, or absent. */
 static struct json object_member(const struct mapping *x, enum attribute_slot slot, const char *const *names)
 {
-    struct json object = otlp__parse(x, otlp__get(x, slot));
+    struct json object = otlp__metadata_object(x, slot);
     for (; *names; names++) {
         struct json v = json_key(object, *names);
         if (json_is_set(v) && !(json_is_str(v) && json_str(v).n == 0))

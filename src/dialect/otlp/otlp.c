@@ -6,8 +6,6 @@
  */
 #include "dialect/otlp/otlp_priv.h"
 
-#include <string.h>
-
 #include "base/hash.h"
 
 static void otlp_reply(struct call *c, struct reply *r);
@@ -29,37 +27,14 @@ static bool is_grpc(const struct call *c)
     return str_starts(c->path, STR("/opentelemetry.proto.collector."));
 }
 
-/* Visible ASCII stands for itself, but %. */
-static struct str percent_encoded(struct arena *a, struct str s)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    char *out = arena_alloc(a, s.n * 3 + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c >= 0x20 && c < 0x7F && c != '%') {
-            out[n++] = (char)c;
-            continue;
-        }
-        out[n++] = '%';
-        out[n++] = hex[c >> 4];
-        out[n++] = hex[c & 15];
-    }
-    return (struct str){ out, n };
-}
-
-static struct str unpadded(struct str base64)
-{
-    while (base64.n > 0 && base64.p[base64.n - 1] == '=')
-        base64.n--;
-    return base64;
-}
-
+/* In clear: their encodings are the transport's. It also knows best what to say of a method or a compression that is not there. */
 static void add_grpc_status(const struct call *c, const struct err *err, struct reply *r)
 {
+    if (err->code == ST_NOT_FOUND || err->code == ST_MEDIA)
+        return;
     reply_header(r, STR("grpc-status"), arena_printf(c->arena, "%d", otlp__rpc_code(err->code)));
-    reply_header(r, STR("grpc-message"), percent_encoded(c->arena, str_of(err->text)));
-    reply_header(r, STR("grpc-status-details-bin"), unpadded(base64_encode(c->arena, buf_str(&r->body))));
+    reply_header(r, STR("grpc-message"), arena_dup(c->arena, str_of(err->text)));
+    reply_header(r, STR("grpc-status-details-bin"), base64_encode(c->arena, buf_str(&r->body)));
 }
 
 /* ---- replies -------------------------------------------------------------------------------------------------------- */

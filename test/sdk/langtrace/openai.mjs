@@ -7,8 +7,8 @@ import { openaiStub } from "../openai_stub.mjs";
 
 const require = createRequire(import.meta.url);
 const Langtrace = require("@langtrase/typescript-sdk");
-Langtrace.init({ disable_latest_version_check: true, service_name: "tracewell-test", logging: { disable: true } });
-const OpenAI = require("openai"); // after init, which patches it
+const OpenAI = require("openai-4");
+Langtrace.init({ instrumentations: { openai: OpenAI }, disable_latest_version_check: true, service_name: "tracewell-test", logging: { disable: true } });
 
 const stub = await openaiStub();
 // The SDK counts a stream's tokens in between, which takes longer than the stub keeps a connection.

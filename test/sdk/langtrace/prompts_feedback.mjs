@@ -5,8 +5,8 @@ import { openaiStub } from "../openai_stub.mjs";
 
 const require = createRequire(import.meta.url);
 const Langtrace = require("@langtrase/typescript-sdk");
-Langtrace.init({ disable_latest_version_check: true, logging: { disable: true } });
-const OpenAI = require("openai");
+const OpenAI = require("openai-4");
+Langtrace.init({ instrumentations: { openai: OpenAI }, disable_latest_version_check: true, logging: { disable: true } });
 
 // Prompts
 const { promptset } = await langtrace.call("/api/promptset", "POST", { name: "greet" });
