@@ -259,7 +259,7 @@ static void ask_details(struct call *c, struct langwatch_state *s)
     s->errors_ask = arena_array(c->arena, n + 1, sizeof *s->errors_ask);
     s->contexts_ask = arena_array(c->arena, n + 1, sizeof *s->contexts_ask);
     for (size_t i = 0; i < n; i++) {
-        const struct row *failing = langwatch__first_failing(&c->asks[0].rows[i]);
+        const struct row *failing = langwatch__first_failing(c->arena, &c->asks[0].rows[i]);
         const struct row *rag = langwatch__last_rag(&c->asks[0].rows[i]);
         if (failing && objects) {
             call_get(c, OBSERVATION, failing->scope, failing->id, WITH_PAYLOAD);
