@@ -152,8 +152,9 @@ def text_or_none(value, side):
     return found if quality else None
 
 
-def langwatch_trace(t, texts=True):
-    """Of the trace object in LangWatch's reads; t: what model_otlp.assemble() made."""
+def langwatch_trace(t, search=False):
+    """Of the trace object in LangWatch's reads; t: what model_otlp.assemble() made. A search does not look into the events of spans
+    whose status is no error."""
     spans = t["spans"]
     summed = [o for o in spans if not o["nosum"]]
     each = [metrics_of(o) for o in summed]
@@ -169,15 +170,14 @@ def langwatch_trace(t, texts=True):
     metadata.update({k: v for k, v in (("user_id", t["userId"]), ("thread_id", t["sessionId"]), ("labels", t["tags"] or None),
                                        ("environment", t["environment"] if t["environment"] != "default" else None),
                                        ("release", t["release"]), ("version", t["version"])) if v is not None and k not in t["metadata"]})
-    failed = [o for o in spans if o["level"] == "ERROR"]  # a search does not look into the events of spans without an error status
+    failed = [o for o in spans if o["level"] == "ERROR" or not search and error_of(o) is not NONE]
     want = {"trace_id": spans[0]["traceId"], "metadata": metadata, "metrics": metrics, "timestamps": {"started_at": ms(t["startTime"])},
             "error": error_of(failed[0]) if failed else NONE}
-    if texts:
-        plain = [as_lwm(o) for o in spans]
-        for side, made in (("input", lwm.input_text), ("output", lwm.output_text)):
-            said = text_or_none(t[side], side) if t[side] is not None else None
-            value = said or made(plain)
-            want[side] = {"value": same_json(value)} if value else NONE
+    plain = [as_lwm(o) for o in spans]
+    for side, made in (("input", lwm.input_text), ("output", lwm.output_text)):
+        said = text_or_none(t[side], side) if t[side] is not None else None
+        value = said or made(plain)
+        want[side] = {"value": same_json(value)} if value else NONE
     return want
 
 
@@ -218,7 +218,7 @@ def check_langwatch(p, requests, logs=()):
             check_scores(got, o)
         found = p.lw.search(traceIds=[id])
         equal(found["pagination"]["totalHits"], 1, f"hits of a search for {id}")
-        contains(found["traces"][0], want, f"search for {id}")
+        contains(found["traces"][0], langwatch_trace(trace, search=True), f"search for {id}")
         if trace["name"]:
             named = p.lw.search(traceIds=[id], filters={"traces.name": [trace["name"]]})["traces"]
             equal([t["trace_id"] for t in named], [id], f"traces named {trace['name']!r}")
