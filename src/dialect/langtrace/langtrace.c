@@ -24,7 +24,7 @@ static void error(const struct call *c, const struct err *err, struct reply *r)
         err_set(&shown, ST_UNAUTHORIZED, "%s", LANGTRACE_UNAUTHORIZED);
     else if (err->code == ST_MEDIA)
         shown.code = ST_INVALID;
-    if (shown.path[0])
+    if (shown.path[0] && !str_starts(str_of(shown.text), str_of(shown.path)))
         err_set(&shown, shown.code, "%s %s", err->path, err->text);
     error_shape_y(&shown, r);
 }

@@ -168,7 +168,9 @@ static enum status read_attributes(
     struct arena *a, struct json v, struct json dropped, struct otlp_attributes *out, struct err *err)
 {
     enum status st = otlp_attributes_of_json(a, v, out, err);
-    if (st == ST_OK && !json_i64(dropped, &out->dropped))
+    if (st != ST_OK)
+        err_under(err, "attributes");
+    else if (!json_i64(dropped, &out->dropped))
         out->dropped = 0;
     return st;
 }

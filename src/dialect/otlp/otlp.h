@@ -132,6 +132,8 @@ bool otlp_id_of_text(struct arena *a, struct str s, size_t bytes, struct str *ou
 /* Attributes as a list of KeyValue, or as an object of plain values or AnyValues. ST_INVALID: a value nests deeper than 64. */
 MUST_CHECK enum status otlp_attributes_of_json(
     struct arena *a, struct json v, struct otlp_attributes *out, struct err *err);
+/* Bytes that are no UTF-8 become U+FFFD, one for each longest part of a character (1.2). The same text when there are none. */
+struct str otlp_repaired(struct arena *a, struct str s);
 /* Any JSON value as it stands: {"a":1} is an object, not an AnyValue. */
 struct any otlp_any_of_plain(struct arena *a, struct json v);
 

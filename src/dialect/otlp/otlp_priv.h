@@ -55,9 +55,6 @@ enum status otlp__bad_id(struct err *err, const char *field, struct str sent, bo
 enum status otlp__set_time(struct err *err, const char *field, uint64_t sent, int64_t *out);
 enum status otlp__too_deep(struct err *err);
 
-/* Bytes that are no UTF-8 become U+FFFD, one for each longest part of a character. The same text when there are none. */
-struct str otlp__repaired(struct arena *a, struct str s);
-
 /* ---- values (any.c) ------------------------------------------------------------------------------------------------- */
 
 struct any otlp__any_text(struct str s);

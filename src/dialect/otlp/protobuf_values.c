@@ -52,7 +52,7 @@ enum status otlp__count_fields(struct pieces p, uint32_t number, size_t *n, stru
 
 struct str otlp__field_text(struct reading *r, const struct protobuf_field *f)
 {
-    return f->data.n ? otlp__repaired(r->arena, f->data) : STR_NONE;
+    return f->data.n ? otlp_repaired(r->arena, f->data) : STR_NONE;
 }
 
 /* ---- values --------------------------------------------------------------------------------------------------------- */
@@ -91,7 +91,7 @@ static double double_of(uint64_t bits)
 static struct any scalar(struct reading *r, const struct protobuf_field *f)
 {
     switch (TAG_OF(*f)) {
-    case TAG(1, WIRE_BYTES): return otlp__any_text(f->data.n ? otlp__repaired(r->arena, f->data) : STR(""));
+    case TAG(1, WIRE_BYTES): return otlp__any_text(f->data.n ? otlp_repaired(r->arena, f->data) : STR(""));
     case TAG(2, WIRE_VARINT): return (struct any){ .kind = ANY_BOOL, .b = f->value != 0 };
     case TAG(3, WIRE_VARINT): return (struct any){ .kind = ANY_INT, .i = (int64_t)f->value };
     case TAG(4, WIRE_FIXED64): return otlp__any_double(double_of(f->value));
@@ -117,7 +117,7 @@ static enum status read_key(
     *key = STR("");
     while ((st = protobuf_next(&kv, &f, &more, err)) == ST_OK && more) {
         if (TAG_OF(f) == TAG(1, WIRE_BYTES))
-            *key = f.data.n ? otlp__repaired(r->arena, f.data) : STR("");
+            *key = f.data.n ? otlp_repaired(r->arena, f.data) : STR("");
         else if (TAG_OF(f) == TAG(2, WIRE_BYTES)) {
             piece = protobuf_inside(&kv, f.data);
             n++;

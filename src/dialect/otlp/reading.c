@@ -136,7 +136,7 @@ static size_t broken_length(const unsigned char *p, size_t n)
     return length < n ? length : n;
 }
 
-struct str otlp__repaired(struct arena *a, struct str s)
+struct str otlp_repaired(struct arena *a, struct str s)
 {
     struct buf out;
     if (str_is_utf8(s))
