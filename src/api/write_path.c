@@ -81,7 +81,7 @@ static enum status edit(struct turn *x, struct err *err)
     struct batch *b = x->call.batch;
     batch_edited(b, x->r->received_ns);
     if ((st = ingest_write(x->api->parts.ingest, b, err)) != ST_OK) {
-        if (st == ST_BUSY)
+        if (st == ST_BUSY || st == ST_TOO_LARGE)
             x->call.batch = NULL; /* ingest has freed it */
         return st;
     }

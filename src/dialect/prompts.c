@@ -176,6 +176,13 @@ int64_t prompts_last_number(const struct prompt *p, const struct ask *versions)
     return last ? row_int(last, RECORD_seq, 0) : 0;
 }
 
+enum status prompts_room(const struct ask *versions, struct err *err)
+{
+    return !versions->more ? ST_OK
+                           : err_set(err, ST_UNPROCESSABLE,
+                                 "A prompt has at most %d versions: begin a new prompt", RECORDS_MAX);
+}
+
 struct str prompts_text(struct arena *a, struct json content)
 {
     return json_is_str(content) ? json_str(content) : json_text(a, content);

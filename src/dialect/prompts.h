@@ -80,6 +80,9 @@ const struct row *prompts_live(const struct prompt *p, const struct ask *version
 /* The largest version number so far, 0: none. */
 int64_t prompts_last_number(const struct prompt *p, const struct ask *versions);
 
+/* Is there room for one more? ST_UNPROCESSABLE when there are so many that one question does not bring them all. */
+MUST_CHECK enum status prompts_room(const struct ask *versions, struct err *err);
+
 /* The content as one text: a string as it is, messages as JSON. */
 struct str prompts_text(struct arena *a, struct json content);
 

@@ -30,6 +30,9 @@ const struct metric_row ingest_metric_rows[] = {
 };
 const size_t ingest_metric_count = sizeof(ingest_metric_rows) / sizeof(ingest_metric_rows[0]);
 
+#define BATCH_MOST \
+    ((size_t)2) /* of one request, in times ingest_queue_bytes: what commits it takes several times as much */
+
 struct job {
     struct batch *batch;
     ingest_done *done;
@@ -214,8 +217,10 @@ void ingest_stop(struct ingest *in)
 static bool enqueue(struct ingest *in, struct job *j)
 {
     lock_take(&in->lock);
-    bool room = !in->stop && in->queued_batches < (size_t)in->options.ingest_queue_batches &&
-                in->queued_bytes + j->bytes <= (size_t)in->options.ingest_queue_bytes;
+    /* One that is larger than the whole queue waits for an empty one: its client would try again for ever. */
+    bool room =
+        !in->stop && in->queued_batches < (size_t)in->options.ingest_queue_batches &&
+        (in->queued_batches == 0 || in->queued_bytes + j->bytes <= (size_t)in->options.ingest_queue_bytes);
     if (room) {
         *in->tail = j;
         in->tail = &j->next;
@@ -240,11 +245,17 @@ enum status ingest_submit(struct ingest *in, struct batch *b, ingest_done *done,
     struct job *j = mem_alloc(sizeof(*j));
     *j = (struct job){ .batch = b, .done = done, .ctx = ctx, .submitted_mono = clock_mono_ns() };
     j->bytes = arena_bytes(b->arena) + b->bytes;
-    if (enqueue(in, j))
+    bool fits = j->bytes <= BATCH_MOST * (size_t)in->options.ingest_queue_bytes;
+    if (fits && enqueue(in, j))
         return ST_OK;
+    size_t bytes = j->bytes;
     mem_free(j);
-    metric_add(&in->metrics.refused_busy, 1);
     batch_fini(b);
+    if (!fits)
+        return err_set(err, ST_TOO_LARGE,
+            "what the request holds takes %zu MiB decoded, more than can wait for its commit; send it in smaller parts",
+            bytes >> 20);
+    metric_add(&in->metrics.refused_busy, 1);
     return err_set(err, ST_BUSY, "The server is busy: too many writes wait for their commit. Please retry.");
 }
 

@@ -6,7 +6,8 @@
  *           repetition do not matter. Batches of one group share one fsync.
  * Memory    ingest_submit() takes the batch, also when it fails; the callback gets it back with its results, to read and free.
  * Threads   submit from any thread; one writer thread drains the queue and calls back (be short there: wake somebody).
- * Limits    ingest_queue_bytes, ingest_queue_batches; a full queue is ST_BUSY at once, never a wait.
+ * Limits    ingest_queue_bytes, ingest_queue_batches; a full queue is ST_BUSY at once, never a wait. A batch larger than ingest_queue_bytes
+ *           is taken when the queue is empty, one larger than twice that is ST_TOO_LARGE.
  */
 #ifndef INGEST_INGEST_H
 #define INGEST_INGEST_H

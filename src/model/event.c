@@ -172,7 +172,9 @@ void batch_reject(struct batch *b, size_t wire_index, const struct err *err)
 {
     assert(wire_index < b->n_results);
     b->results[wire_index].outcome = OUTCOME_REJECTED;
-    b->results[wire_index].err = *err;
+    struct err *why = arena_alloc(b->arena, sizeof *why);
+    *why = *err;
+    b->results[wire_index].err = why;
 }
 
 void batch_remove(struct batch *b, int32_t project, enum entity entity, struct str scope, struct str id)

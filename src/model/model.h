@@ -199,10 +199,10 @@ const struct value *event_get(const struct event *e, unsigned column);
 /* The outcome of one event, by wire index. */
 enum outcome { OUTCOME_STORED, OUTCOME_UNCHANGED, OUTCOME_REJECTED, OUTCOME_EXISTS };
 struct event_result {
-    enum outcome outcome; /* EXISTS: a second LLMonitor start: the row was there, with a start */
-    struct err err;       /* of a rejected one */
-    struct str id;        /* as the client spelled it, for the answer; absent: none */
-    bool touched;         /* by the store: an event of this item was applied */
+    enum outcome outcome;  /* EXISTS: a second LLMonitor start: the row was there, with a start */
+    const struct err *err; /* of a rejected one: why; in the batch's arena */
+    struct str id;         /* as the client spelled it, for the answer; absent: none */
+    bool touched;          /* by the store: an event of this item was applied */
 };
 
 /* The events of one request. The batch owns its arena; pushing it to ingest moves both. */

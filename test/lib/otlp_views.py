@@ -7,6 +7,7 @@ Which view shows which canonical key, the list that suite `otlp` goes by:
     LangWatch span    id, traceId, parentId, type, sourceType, name, startTime, endTime, completionStartTime, level ERROR, statusMessage
                       of errors, model, provider, modelParameters, input, output, usageDetails, costDetails.total, documents, metadata
                       and all attributes (in params), scores (as evaluations)
+    Langtrace span    name, ids, kind, times, status, model, every attribute and event as sent
     Lunary run        id, type, name or model, parentId, times, input, output, usage, cost, params, metadata (plain members), error, user
 
 Shown by no API that is built today, so not compared here: see UNSEEN.
@@ -16,6 +17,7 @@ from lib import model_llmonitor as llm
 from lib import model_otlp
 from lib.check import ANY, NONE, contains, equal, first_difference, show, true
 from lib.langwatch import by_id
+from lib.model_langtrace import iso_us
 from lib.suite import Failure
 
 # Canonical key -> where it will be seen. Langfuse's API is a later issue; then these lines go.
@@ -152,8 +154,9 @@ def text_or_none(value, side):
     return found if quality else None
 
 
-def langwatch_trace(t, texts=True):
-    """Of the trace object in LangWatch's reads; t: what model_otlp.assemble() made."""
+def langwatch_trace(t, search=False):
+    """Of the trace object in LangWatch's reads; t: what model_otlp.assemble() made. A search does not look into the events of spans
+    whose status is no error."""
     spans = t["spans"]
     summed = [o for o in spans if not o["nosum"]]
     each = [metrics_of(o) for o in summed]
@@ -169,15 +172,14 @@ def langwatch_trace(t, texts=True):
     metadata.update({k: v for k, v in (("user_id", t["userId"]), ("thread_id", t["sessionId"]), ("labels", t["tags"] or None),
                                        ("environment", t["environment"] if t["environment"] != "default" else None),
                                        ("release", t["release"]), ("version", t["version"])) if v is not None and k not in t["metadata"]})
-    failed = [o for o in spans if o["level"] == "ERROR"]  # a search does not look into the events of spans without an error status
+    failed = [o for o in spans if o["level"] == "ERROR" or not search and error_of(o) is not NONE]
     want = {"trace_id": spans[0]["traceId"], "metadata": metadata, "metrics": metrics, "timestamps": {"started_at": ms(t["startTime"])},
             "error": error_of(failed[0]) if failed else NONE}
-    if texts:
-        plain = [as_lwm(o) for o in spans]
-        for side, made in (("input", lwm.input_text), ("output", lwm.output_text)):
-            said = text_or_none(t[side], side) if t[side] is not None else None
-            value = said or made(plain)
-            want[side] = {"value": same_json(value)} if value else NONE
+    plain = [as_lwm(o) for o in spans]
+    for side, made in (("input", lwm.input_text), ("output", lwm.output_text)):
+        said = text_or_none(t[side], side) if t[side] is not None else None
+        value = said or made(plain)
+        want[side] = {"value": same_json(value)} if value else NONE
     return want
 
 
@@ -218,7 +220,7 @@ def check_langwatch(p, requests, logs=()):
             check_scores(got, o)
         found = p.lw.search(traceIds=[id])
         equal(found["pagination"]["totalHits"], 1, f"hits of a search for {id}")
-        contains(found["traces"][0], want, f"search for {id}")
+        contains(found["traces"][0], langwatch_trace(trace, search=True), f"search for {id}")
         if trace["name"]:
             named = p.lw.search(traceIds=[id], filters={"traces.name": [trace["name"]]})["traces"]
             equal([t["trace_id"] for t in named], [id], f"traces named {trace['name']!r}")
@@ -305,3 +307,41 @@ def without_enrichments(value):
     if isinstance(value, dict):
         return {k: without_enrichments(v) for k, v in value.items() if not (k == "enrichments" and v == [])}
     return [without_enrichments(v) for v in value] if isinstance(value, list) else value
+
+
+# ---- Langtrace ----
+
+
+def langtrace_span(o, span):
+    """Of a span in POST /api/traces: what was sent comes back verbatim, and the model under its own name (langtrace.md 11)."""
+    attributes = {k: v for k, v in model_otlp.attributes(span.get("attributes")).items() if v is not None}
+    if o["model"] and not any(k.startswith("langtrace.") for k in attributes):
+        attributes["gen_ai.response.model"] = o["model"]
+    code = int((span.get("status") or {}).get("code") or 0)
+    return {
+        "name": o["name"], "trace_id": o["traceId"], "span_id": o["id"], "parent_id": o["parentId"] or "", "kind": str(span.get("kind", 0)),
+        "start_time": iso_us(o["startTime"]), "end_time": iso_us(o["endTime"]), "attributes": attributes,
+        "status_code": "ERROR" if o["level"] == "ERROR" else ["UNSET", "OK", "ERROR"][code]
+    }
+
+
+def check_langtrace(p, requests):
+    """Every span of strict OTLP JSON requests as Langtrace's page of traces shows it, its events among them."""
+    raw = {(s["traceId"], s["spanId"]): s for r in requests for s, _, _ in model_otlp.all_spans(r)}
+    shown = {(s["trace_id"], s["span_id"]): s for t in p.lt.traces() for s in t["spans"]}
+    groups = {}
+    for key, o in model_otlp.observed(requests).items():
+        groups.setdefault(o["traceId"], []).append(o)
+        true(key in shown, f"POST /api/traces does not show {o['name']}, only {list(shown)}")
+        contains(shown[key], langtrace_span(o, raw[key]), f"span {o['name']} in POST /api/traces")
+        left = list(shown[key]["events"])
+        for event in raw[key].get("events") or []:
+            want = {"name": event["name"], "attributes": {k: v for k, v in model_otlp.attributes(event.get("attributes")).items() if v is not None}}
+            same = [e for e in left if first_difference(e, want, whole=False) is None]
+            true(same, f"event {event['name']} of span {o['name']} is not among {show(left)}")
+            left.remove(same[0])
+    traces = {t["trace_id"]: t for t in p.lt.traces()}
+    equal(sorted(traces), sorted(groups), "ids of POST /api/traces")
+    for id, observations in groups.items():
+        failed = any(o["level"] == "ERROR" for o in observations)
+        equal("ERROR" in traces[id]["status_code"].upper(), failed, f"status of trace {id}: {traces[id]['status_code']}")

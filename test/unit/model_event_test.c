@@ -226,7 +226,7 @@ static void test_results_and_removals(void **state)
     assert_int_equal(b.results[1].outcome, OUTCOME_STORED);
     batch_reject(&b, 1, &err);
     assert_int_equal(b.results[1].outcome, OUTCOME_REJECTED);
-    assert_int_equal(b.results[1].err.code, ST_INVALID);
+    assert_int_equal(b.results[1].err->code, ST_INVALID);
     for (int i = 0; i < 20; i++)
         batch_remove(&b, 1, TRACE, STR_NONE, STR("t"));
     assert_int_equal(b.n_removals, 20);

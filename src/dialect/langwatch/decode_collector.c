@@ -504,7 +504,7 @@ static void count_results(const struct batch *b, size_t n_spans, struct rejected
         else
             out->evaluations++;
         if (out->texts.n < 1000)
-            buf_printf(&out->texts, "%s%s", out->texts.n ? "; " : "", r->err.text);
+            buf_printf(&out->texts, "%s%s", out->texts.n ? "; " : "", r->err->text);
     }
 }
 

@@ -255,12 +255,13 @@ static enum status read_search(struct call *c, struct search *s, struct query *q
 static void ask_details(struct call *c, struct langwatch_state *s)
 {
     size_t n = c->asks[0].n;
+    bool objects = !langwatch__view(c).error_as_text;
     s->errors_ask = arena_array(c->arena, n + 1, sizeof *s->errors_ask);
     s->contexts_ask = arena_array(c->arena, n + 1, sizeof *s->contexts_ask);
     for (size_t i = 0; i < n; i++) {
-        const struct row *failing = langwatch__first_failing(&c->asks[0].rows[i]);
+        const struct row *failing = langwatch__first_failing(c->arena, &c->asks[0].rows[i]);
         const struct row *rag = langwatch__last_rag(&c->asks[0].rows[i]);
-        if (failing) {
+        if (failing && objects) {
             call_get(c, OBSERVATION, failing->scope, failing->id, WITH_PAYLOAD);
             s->errors_ask[i] = c->n_asks;
         }

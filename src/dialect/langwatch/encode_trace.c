@@ -76,13 +76,15 @@ const struct row **langwatch__sorted_spans(struct arena *a, const struct row *t)
     return spans;
 }
 
-const struct row *langwatch__first_failing(const struct row *t)
+const struct row *langwatch__first_failing(struct arena *a, const struct row *t)
 {
     const struct row *found = NULL;
     for (size_t i = 0; i < t->n_observations; i++) {
         const struct row *o = &t->observations[i];
-        if (row_int(o, OBSERVATION_level, LEVEL_DEFAULT) == LEVEL_ERROR &&
-            (!found || by_start(&o, &found) < 0))
+        if (found && by_start(&o, &found) >= 0)
+            continue;
+        if (row_int(o, OBSERVATION_level, LEVEL_DEFAULT) == LEVEL_ERROR ||
+            langwatch__exception_message(a, o).p)
             found = o;
     }
     return found;
@@ -335,7 +337,7 @@ void langwatch__write_trace_error(
     struct jw *w, const struct trace_view *v, const struct row *t, const struct row *failing)
 {
     if (!failing)
-        failing = langwatch__first_failing(t);
+        failing = langwatch__first_failing(v->arena, t);
     struct str message = failing ? langwatch__exception_message(v->arena, failing) : STR_NONE;
     if (message.n == 0)
         message = failing ? row_text(failing, OBSERVATION_status_message) : row_text(t, TRACE_status_message);

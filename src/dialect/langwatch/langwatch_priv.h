@@ -218,7 +218,7 @@ void langwatch__write_texts(struct jw *w, struct arena *a, const struct row *t);
 struct str langwatch__trace_text(struct arena *a, const struct row *t, bool input); /* absent: none */
 void langwatch__write_evaluations(struct jw *w, const struct trace_view *v, const struct row *t);
 void langwatch__write_events(struct jw *w, const struct trace_view *v, const struct row *t);
-const struct row *langwatch__first_failing(const struct row *t);
+const struct row *langwatch__first_failing(struct arena *a, const struct row *t);
 const struct row *langwatch__last_rag(const struct row *t);
 int64_t langwatch__started_ns(const struct row *t);
 

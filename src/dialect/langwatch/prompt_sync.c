@@ -158,9 +158,8 @@ static void add_notes(struct call *c, struct prompt_draft *draft, struct json bo
 static enum status keep(struct call *c, struct sync *s, const struct prompt *p, const char *action)
 {
     s->action = action;
-    langwatch__state(c)->made = s->latest->id;
     (void)prompts_ask_one(c, p->id);
-    (void)prompts_ask_versions(c, p->id);
+    (void)prompts_ask_version(c, s->latest->id);
     return ST_OK;
 }
 
@@ -188,9 +187,13 @@ enum status langwatch_prompt_sync_write(struct call *c, struct batch *b, struct 
     if (!json_i64(json_key(body, "localVersion"), &s->local_version))
         s->local_version = 0;
     (void)differences(c, s, parameters, &n);
-    if (s->local_version == s->remote_version && n > 0) {
+    if (!s->latest->row ||
+        (s->local_version == s->remote_version && n > 0)) { /* a set of Langtrace can be empty */
+        struct str id;
         int64_t number;
-        struct str id = langwatch__prompt_next(c, b, &p, &number);
+        st = langwatch__prompt_next(c, b, &p, &id, &number, err);
+        if (st != ST_OK)
+            return st;
         s->action = "updated";
         add_notes(c, &draft, body, "Updated from a local file");
         langwatch__prompt_put(c, b, &p, p.id, id, number, JSON_NONE, JSON_NONE, &draft);
@@ -212,8 +215,7 @@ void langwatch_prompt_sync_reply(struct call *c, struct reply *r)
     if (strcmp(s->action, "conflict") != 0) {
         jw_key(&w, "prompt");
         struct prompt p = prompts_view(c->arena, ask_row(c, c->n_asks - 2));
-        langwatch__write_prompt(
-            &w, c, &p, records_with_id(&c->asks[c->n_asks - 1], langwatch__state(c)->made), false);
+        langwatch__write_prompt(&w, c, &p, ask_row(c, c->n_asks - 1), false);
         jw_obj_end(&w);
         return;
     }

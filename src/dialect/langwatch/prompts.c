@@ -202,18 +202,16 @@ void langwatch__prompt_put(struct call *c, struct batch *b, const struct prompt 
             .base = base,
             .members = draft->members,
             .n_members = draft->n_members });
-    langwatch__state(c)->made = version_id;
     (void)prompts_ask_one(c, id);
-    (void)prompts_ask_versions(c, id);
+    (void)prompts_ask_version(c, version_id);
 }
 
-/* The last two answers: the prompt and its versions, of which the one made is shown. */
+/* The last two answers: the prompt and the version that was made. */
 void langwatch_prompt_saved_reply(struct call *c, struct reply *r)
 {
     struct prompt p = prompts_view(c->arena, ask_row(c, c->n_asks - 2));
     struct jw w = jw_of(&r->body);
-    langwatch__write_prompt(
-        &w, c, &p, records_with_id(&c->asks[c->n_asks - 1], langwatch__state(c)->made), false);
+    langwatch__write_prompt(&w, c, &p, ask_row(c, c->n_asks - 1), false);
 }
 
 static enum status taken(struct call *c, struct err *err, struct str handle)
@@ -279,12 +277,15 @@ enum status langwatch_prompt_put_ask(struct call *c, struct err *err)
     return ST_OK;
 }
 
-struct str langwatch__prompt_next(struct call *c, struct batch *b, const struct prompt *p, int64_t *number)
+enum status langwatch__prompt_next(
+    struct call *c, struct batch *b, const struct prompt *p, struct str *id, int64_t *number, struct err *err)
 {
-    struct str id;
-    prompts_take_ids(c, b, PROMPT_VERSIONS + 1, &id, 1);
+    enum status st = prompts_room(&c->asks[PROMPT_VERSIONS], err);
+    if (st != ST_OK)
+        return langwatch__fail_both(c, err, st, arena_dup(c->arena, str_of(err->text)));
+    prompts_take_ids(c, b, PROMPT_VERSIONS + 1, id, 1);
     *number = prompts_last_number(p, &c->asks[PROMPT_VERSIONS]) + 1;
-    return id;
+    return ST_OK;
 }
 
 enum status langwatch_prompt_put_write(struct call *c, struct batch *b, struct err *err)
@@ -303,10 +304,12 @@ enum status langwatch_prompt_put_write(struct call *c, struct batch *b, struct e
         before = prompts_view_version(c->arena, latest);
     if (st == ST_OK)
         st = langwatch__draft_prompt(c, body, latest ? &before : NULL, &draft, err);
+    struct str id;
+    int64_t number;
+    if (st == ST_OK)
+        st = langwatch__prompt_next(c, b, &p, &id, &number, err);
     if (st != ST_OK)
         return st;
-    int64_t number;
-    struct str id = langwatch__prompt_next(c, b, &p, &number);
     if (handle.n > 0)
         prompts_rename_versions(c, b, &c->asks[PROMPT_VERSIONS], handle);
     langwatch__prompt_put(c, b, &p, p.id, id, number, body, before.body, &draft);
@@ -368,8 +371,11 @@ enum status langwatch_prompt_restore_write(struct call *c, struct batch *b, stru
     struct prompt_draft draft = { .is_chat = json_is_arr(v.content), .n_members = 1 };
     draft.members[0] = (struct record_member){ "notes",
         arena_printf(c->arena, "\"Restored from version %lld\"", (long long)v.number) };
+    struct str id;
     int64_t number;
-    struct str id = langwatch__prompt_next(c, b, &p, &number);
+    enum status st = langwatch__prompt_next(c, b, &p, &id, &number, err);
+    if (st != ST_OK)
+        return st;
     langwatch__prompt_put(c, b, &p, p.id, id, number, JSON_NONE, v.body, &draft);
     return ST_OK;
 }

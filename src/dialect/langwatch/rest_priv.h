@@ -70,15 +70,32 @@ struct str langwatch__last_param(const struct call *c);
 MUST_CHECK enum status langwatch__prompt_find(struct call *c, struct str handle, bool must, struct err *err);
 const struct row *langwatch__prompt_found(const struct call *c);
 /* Of a prompt that was found, with the counter asked at PROMPT_VERSIONS + 1: a new id for a version, and its number. */
-struct str langwatch__prompt_next(struct call *c, struct batch *b, const struct prompt *p, int64_t *number);
-/* Put a version after the others of the prompt (old NULL: of a new one), and what the body says of the prompt itself; then ask for both
- * again. */
+MUST_CHECK enum status langwatch__prompt_next(struct call *c, struct batch *b, const struct prompt *p,
+    struct str *id, int64_t *number, struct err *err);
+/* Put a version after the others of the prompt (old NULL: of a new one), and what the body says of the prompt itself; then ask for the
+ * prompt and the version. */
 void langwatch__prompt_put(struct call *c, struct batch *b, const struct prompt *old, struct str id,
     struct str version_id, int64_t number, struct json body, struct json base,
     const struct prompt_draft *draft);
 
 /* What a {tag} or a tag in a body may not be; absent: it is fine. */
 struct str langwatch__tag_fault(struct arena *a, struct str name);
+
+/* ---- datasets.c: what its routes share ---------------------------------------------------------------------------------- */
+
+/* Round 0: by id and by slug. Round 1: 404 when there is none. */
+MUST_CHECK enum status langwatch__dataset_find(struct call *c, struct err *err);
+const struct row *langwatch__dataset_found(const struct call *c);
+enum { AFTER_DATASET = 2 }; /* place of the first question behind those */
+
+struct dataset_page {
+    int64_t page, limit;
+};
+MUST_CHECK enum status langwatch__read_page(struct call *c, struct dataset_page *p, struct err *err);
+void langwatch__ask_page(struct ask *ask, const struct dataset_page *p);
+void langwatch__write_pagination(struct jw *w, const struct dataset_page *p, int64_t total);
+void langwatch__write_record(struct jw *w, struct call *c, const struct row *row);
+void langwatch__write_records(struct jw *w, struct call *c, const struct ask *items); /* member "data" */
 
 /* ---- evaluators.c, evaluate.c ----------------------------------------------------------------------------------------- */
 

@@ -242,7 +242,7 @@ static void write_result(struct jw *w, const struct event_result *r, bool is_sta
     if (exists)
         jw_kv_cstr(w, "error", "Run with this ID already exists in the database.");
     else if (failed)
-        jw_kv_cstr(w, "error", r->err.text);
+        jw_kv_cstr(w, "error", r->err->text);
     jw_obj_end(w);
 }
 

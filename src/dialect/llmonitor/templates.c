@@ -391,6 +391,8 @@ enum status llmonitor__new_version_write(struct call *c, struct batch *b, struct
     enum status st = llmonitor__body(c, &body, err);
     if (st == ST_OK)
         st = read_version(body, true, false, &v, err);
+    if (st == ST_OK)
+        st = prompts_room(&c->asks[1], err);
     if (st != ST_OK)
         return st;
     struct prompt p = prompts_view(c->arena, ask_row(c, 0));

@@ -110,13 +110,15 @@ static void on_log(void *ctx, const struct otlp_log *l)
     otlp_reject(&t->outcome->tally, &err);
 }
 
+/* All that are rejected share one reason: nobody asks for more than the first. */
 static void make_results(struct taking *t)
 {
     const struct otlp_tally *tally = &t->outcome->tally;
+    struct event_result rejected = { .outcome = OUTCOME_REJECTED, .err = &tally->first };
     batch_results(t->batch, tally->seen);
     for (size_t i = 0; i < tally->seen; i++)
         if (i >= t->n_kept || !t->kept[i])
-            batch_reject(t->batch, i, &tally->first);
+            t->batch->results[i] = rejected;
 }
 
 /* ---- the two forms -------------------------------------------------------------------------------------------------- */
@@ -311,7 +313,7 @@ struct otlp_outcome *otlp_outcome(const struct call *c)
             continue;
         rejected++;
         if (o->tally.rejected == 0)
-            o->tally.first = b->results[i].err;
+            o->tally.first = *b->results[i].err;
     }
     o->tally.rejected = rejected;
     return o;
