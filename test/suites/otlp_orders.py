@@ -108,7 +108,7 @@ for name, keys in KEYS.items():
     tests.add(name, lambda p, keys=keys, also=also: judge(p, plain_cases(keys), also))
 tests.add("input", lambda p: judge(p, plain_cases(INPUTS)))
 tests.add("output", lambda p: judge(p, plain_cases(OUTPUTS)))
-tests.add("input-and-output", lambda p: judge(p, ({INPUTS[i]: "in", OUTPUTS[k]: "out"} for i in range(len(INPUTS)) for k in range(len(OUTPUTS)))))
+tests.add("input-and-output", lambda p: judge(p, ({a: "in", b: "out"} for i, a in enumerate(INPUTS) for k, b in enumerate(OUTPUTS) if (i + 2 * k) % 5 == 0)))
 for name, pairs in (("type", KINDS), ("cost", COSTS), ("first-token", FIRSTS), ("level", LEVELS), ("status-message", MESSAGES)):
     tests.add(name, lambda p, pairs=pairs, name=name: judge(p, pair_cases(pairs), **({"status": {"code": 2}} if name == "status-message" else {})))
 tests.add("input-tokens", lambda p: judge(p, ({"gen_ai.usage." + k: 10 + n for n, k in enumerate(INPUT_COUNTS) if n >= i} for i in range(3))))
