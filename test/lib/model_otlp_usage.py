@@ -1,4 +1,5 @@
 """Usage and cost of a span (otlp.md 2.7, 2.8): the part of model_otlp.py that is arithmetic."""
+from lib.model_otlp_values import as_object, number, unwrapped
 
 ALIASES = {
     "input": "prompt_tokens input_tokens prompt", "output": "completion_tokens output_tokens completion", "total": "total_tokens total",
@@ -13,7 +14,6 @@ BUCKET = {alias: bucket for bucket, aliases in ALIASES.items() for alias in alia
 
 
 def count(value):
-    from lib.model_otlp import number
     value = number(value)
     return None if value is None or value < 0 else int(value)
 
@@ -33,7 +33,6 @@ def buckets(raw):
 
 
 def object_of(value):
-    from lib.model_otlp import as_object, unwrapped
     return unwrapped(value) if isinstance(value, str) else as_object(value)
 
 
@@ -147,7 +146,6 @@ def genkit_usage(said):
 
 
 def costs(s):
-    from lib.model_otlp import number
     a = s.a
     if s.aggregate:
         return {}
@@ -164,5 +162,3 @@ def costs(s):
     if said:
         return {k.removesuffix("_cost"): number(v) for k, v in said.items() if number(v) is not None}
     return {"total": number(a.get("agenttrace.cost"))} if number(a.get("agenttrace.cost")) is not None else {}
-
-

@@ -7,6 +7,7 @@ Which view shows which canonical key, the list that suite `otlp` goes by:
     LangWatch span    id, traceId, parentId, type, sourceType, name, startTime, endTime, completionStartTime, level ERROR, statusMessage
                       of errors, model, provider, modelParameters, input, output, usageDetails, costDetails.total, documents, metadata
                       and all attributes (in params), scores (as evaluations)
+    Langtrace span    name, ids, kind, times, status, model, every attribute and event as sent
     Lunary run        id, type, name or model, parentId, times, input, output, usage, cost, params, metadata (plain members), error, user
 
 Shown by no API that is built today, so not compared here: see UNSEEN.
@@ -16,6 +17,7 @@ from lib import model_llmonitor as llm
 from lib import model_otlp
 from lib.check import ANY, NONE, contains, equal, first_difference, show, true
 from lib.langwatch import by_id
+from lib.model_langtrace import iso_us
 from lib.suite import Failure
 
 # Canonical key -> where it will be seen. Langfuse's API is a later issue; then these lines go.
@@ -122,7 +124,7 @@ def check_attributes(shown, o, span):
     """Every attribute of the span is in params, but what became input or output, which is stored once."""
     payload = (o["input"], o["output"])
     for key, value in model_otlp.attributes(span.get("attributes")).items():
-        if value is None or key in ("metadata", *o["modelParameters"]) or model_otlp.parsed(value) in payload or value in payload:
+        if value is None or key.split(".")[0] in ("metadata", *o["modelParameters"]) or model_otlp.parsed(value) in payload or value in payload:
             continue
         if model_otlp.typed(value)[0] in payload or model_otlp.any_json(value) in payload:
             continue
@@ -305,3 +307,41 @@ def without_enrichments(value):
     if isinstance(value, dict):
         return {k: without_enrichments(v) for k, v in value.items() if not (k == "enrichments" and v == [])}
     return [without_enrichments(v) for v in value] if isinstance(value, list) else value
+
+
+# ---- Langtrace ----
+
+
+def langtrace_span(o, span):
+    """Of a span in POST /api/traces: what was sent comes back verbatim, and the model under its own name (langtrace.md 11)."""
+    attributes = {k: v for k, v in model_otlp.attributes(span.get("attributes")).items() if v is not None}
+    if o["model"] and not any(k.startswith("langtrace.") for k in attributes):
+        attributes.setdefault("gen_ai.response.model", o["model"])
+    code = int((span.get("status") or {}).get("code") or 0)
+    return {
+        "name": o["name"], "trace_id": o["traceId"], "span_id": o["id"], "parent_id": o["parentId"] or "", "kind": str(span.get("kind", 0)),
+        "start_time": iso_us(o["startTime"]), "end_time": iso_us(o["endTime"]), "attributes": attributes,
+        "status_code": "ERROR" if o["level"] == "ERROR" else ["UNSET", "OK", "ERROR"][code]
+    }
+
+
+def check_langtrace(p, requests):
+    """Every span of strict OTLP JSON requests as Langtrace's page of traces shows it, its events among them."""
+    raw = {(s["traceId"], s["spanId"]): s for r in requests for s, _, _ in model_otlp.all_spans(r)}
+    shown = {(s["trace_id"], s["span_id"]): s for t in p.lt.traces() for s in t["spans"]}
+    groups = {}
+    for key, o in model_otlp.observed(requests).items():
+        groups.setdefault(o["traceId"], []).append(o)
+        true(key in shown, f"POST /api/traces does not show {o['name']}, only {list(shown)}")
+        contains(shown[key], langtrace_span(o, raw[key]), f"span {o['name']} in POST /api/traces")
+        left = list(shown[key]["events"])
+        for event in raw[key].get("events") or []:
+            want = {"name": event["name"], "attributes": {k: v for k, v in model_otlp.attributes(event.get("attributes")).items() if v is not None}}
+            same = [e for e in left if first_difference(e, want, whole=False) is None]
+            true(same, f"event {event['name']} of span {o['name']} is not among {show(left)}")
+            left.remove(same[0])
+    traces = {t["trace_id"]: t for t in p.lt.traces()}
+    equal(sorted(traces), sorted(groups), "ids of POST /api/traces")
+    for id, observations in groups.items():
+        failed = any(o["level"] == "ERROR" for o in observations)
+        equal("ERROR" in traces[id]["status_code"].upper(), failed, f"status of trace {id}: {traces[id]['status_code']}")

@@ -251,10 +251,10 @@ def otlp_ports(e):
     usual = ("--listen", "127.0.0.1:0")
     with e.fresh_server(ports=usual) as first, e.fresh_server(ports=usual) as second:
         true(second.otlp_port is None and second.grpc_port is None, "the usual ports can be taken once")
+        first.stop()
+        second.stop()  # then all that it logged has been read
         for option in ("--otlp-http", "--otlp-grpc"):
             true(f"{option} stays closed" in second.log(), f"the second says so: {second.log()!r}")
-        second.stop()
-        first.stop()
 
 
 class Load:

@@ -1,10 +1,12 @@
 """One of everything for a project, with ids and secret texts; the reads that show all of it; bodies that name it."""
 from lib.check import status
+from lib.langtrace import Span
 from lib.langwatch import span, text
 from lib.lunary import end, run_id, start
 
 MARK = "secret-of-project-a"
 T = 1_790_000_000_000
+TRACE, SPAN = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
 
 
 def chat(id, thread, at, role, content):
@@ -23,16 +25,18 @@ class Seed:
         self.runs()
         self.records()
         self.langwatch()
+        self.langtrace()
         self.ids = [
             "iso-trace", "iso-span", "iso-thread", "iso-eval", "iso-event", "iso-run",
             run_id("iso-run"),
             run_id("iso-talk"),
             run_id("iso-m1"), "iso-user", self.slug, "iso-dataset", "iso-prompt", "iso-rows", "iso-experiment",
-            "iso-tag", *self.made.values()
+            "iso-tag", TRACE, SPAN, *self.made.values()
         ]
         self.query = "&".join([
             "limit=100", f"slug={self.slug}", f"parentRunId={run_id('iso-root')}", "days=36500", "exportFormat=jsonl",
-            "type=llm", "search=", "experimentSlug=iso-experiment"
+            "type=llm", "search=", "experimentSlug=iso-experiment", f"promptset_id={self.made['set']}", f"spanId={SPAN}",
+            f"id={self.made['lt_dataset']}"
         ])
 
     def traces(self):
@@ -115,6 +119,33 @@ class Seed:
         })
         self.made["lw-run"] = "iso-lw-run"
 
+    def langtrace(self):
+        lt, mark = self.p.lt, self.mark
+        lt.send(self.list_of_spans(mark))
+        self.made["set"] = lt.make_set(f"set {mark}", description=mark)["id"]
+        self.made["lt_prompt"] = lt.make_prompt(self.made["set"], mark, live=True, note=mark)["id"]
+        self.made["test"] = lt.ok("POST", "/api/test", {"name": f"test {mark}", "description": mark})["data"]["id"]
+        lt.ok("POST", "/api/evaluation", {"userId": mark, "userScore": 1, "spanId": SPAN, "traceId": TRACE, "reason": mark})
+        self.made["lt_dataset"] = lt.ok("POST", "/api/dataset", {"name": f"data {mark}", "projectId": self.p.id})["dataset"]["id"]
+        lt.ok("POST", "/api/data", {"datasetId": self.made["lt_dataset"], "datas": [{"input": mark}]})
+        lt.ok("POST", "/api/run", {"runId": "iso-lt-run", "taskId": mark, "log": '{"a":1}'})
+
+    @staticmethod
+    def list_of_spans(mark):
+        span = Span(TRACE, SPAN, T * 1_000_000, (T + 1) * 1_000_000, name=f"name {mark}",
+                    attributes={"langtrace.service.type": "llm", "k": mark})
+        return [span.typescript()]
+
+    def langtrace_reads(self):
+        lt = self.p.lt
+        found = {"lt traces": lt.traces()}
+        for path in (f"/api/promptset?promptset_id={self.made['set']}", f"/api/evaluation?spanId={SPAN}",
+                     f"/api/feedback?spanId={SPAN}", "/api/test", "/api/project",
+                     f"/api/dataset/download?id={self.made['lt_dataset']}"):
+            reply = lt.call("GET", path)
+            found[path] = (reply.status, reply.text)
+        return found
+
     def make(self, what, path, body):
         reply = self.p.lunary.call("POST", path, body)
         if reply.status == 404:
@@ -123,7 +154,7 @@ class Seed:
 
     def snapshot(self):
         """Everything that reads show of the project."""
-        p, found = self.p, {}
+        p, found = self.p, self.langtrace_reads()
         for path in ("/api/trace/iso-trace", "/api/thread/iso-thread", f"/api/thread/{run_id('iso-talk')}",
                      f"/api/trace/{run_id('iso-root')}", "/api/me/project", "/api/prompts", "/api/prompts/tags",
                      "/api/prompts/iso-prompt/versions", "/api/dataset", "/api/dataset/iso-rows", "/api/evaluators",
@@ -197,4 +228,11 @@ def bodies(pair, method, pattern):
     strict = [{"query": "secret-of", "traceIds": ["iso-trace"]}, {
         "events": [{**e, "app": pair.b.public} for e in everything["events"]]
     }, {"metadata": {"k": "stolen"}}, {"traceIds": ["iso-trace"], "page": 1, "pageSize": 10, "projectId": a.id}]
+    strict += [
+        Seed.list_of_spans("stolen"), {"spanId": SPAN, "traceId": TRACE, "userId": "stolen", "userScore": -1},
+        {"id": made.get("set"), "promptsetId": made.get("set"), "name": "stolen", "value": "stolen", "live": True},
+        {"id": made.get("lt_prompt"), "value": "stolen", "live": False},
+        {"datasetId": made.get("lt_dataset"), "datas": [{"input": "stolen"}]},
+        {"runId": "iso-lt-run", "taskId": "stolen", "log": "{}"}
+    ]
     return [everything, *strict]

@@ -9,8 +9,8 @@ import secrets
 from lib import model_otlp
 from lib.check import equal, first_difference, true
 from lib.environment import TEST
-from lib.otlp_server import WAYS, OtlpTests
-from lib.otlp_views import UNSEEN, check_langwatch, check_lunary
+from lib.otlp_server import WAYS, OtlpTests, canonical
+from lib.otlp_views import UNSEEN, check_langtrace, check_langwatch, check_lunary
 from lib.suite import Failure, Tests
 
 with open(os.path.join(TEST, "vectors", "otlp-vectors.json"), encoding="utf-8") as f:
@@ -53,6 +53,7 @@ def judge_stored(p, vector, way):
         return
     check_langwatch(p, [request])
     check_lunary(p, [request])
+    check_langtrace(p, [canonical(request)])
 
 
 @lists("every-expected-key-is-compared-or-listed")

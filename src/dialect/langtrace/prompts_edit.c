@@ -253,6 +253,8 @@ enum status langtrace__new_prompt_write(struct call *c, struct batch *b, struct 
     struct prompt_body body;
     struct str id;
     enum status st = read_prompt(c, true, &body, err);
+    if (st == ST_OK)
+        st = prompts_room(&c->asks[ASK_VERSIONS], err);
     if (st != ST_OK)
         return st;
     struct prompt set = prompts_view(c->arena, ask_row(c, ASK_SET));

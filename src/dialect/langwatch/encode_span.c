@@ -95,7 +95,8 @@ struct str langwatch__exception_message(struct arena *a, const struct row *o)
 
 static void write_span_error(struct jw *w, struct arena *a, const struct row *o)
 {
-    struct str exception = langwatch__exception_message(a, o), status = row_text(o, OBSERVATION_status_message);
+    struct str exception = langwatch__exception_message(a, o),
+               status = row_text(o, OBSERVATION_status_message);
     struct str message = exception.p ? exception : status;
     if (row_int(o, OBSERVATION_level, LEVEL_DEFAULT) != LEVEL_ERROR && !exception.p)
         jw_kv_null(w, "error");

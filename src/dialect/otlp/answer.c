@@ -16,8 +16,7 @@ int otlp__rpc_code(enum status st)
     case ST_FORBIDDEN:
     case ST_PAYMENT: return RPC_PERMISSION_DENIED;
     case ST_NOT_FOUND:
-    case ST_METHOD:
-    case ST_MEDIA: return RPC_UNIMPLEMENTED; /* gRPC has no other word for a compression that is not known (otlp.md 1.7) */
+    case ST_METHOD: return RPC_UNIMPLEMENTED;
     case ST_TOO_LARGE:
     case ST_RATE: return RPC_RESOURCE_EXHAUSTED;
     case ST_BUSY:

@@ -57,8 +57,12 @@ static void otlp_reply(struct call *c, struct reply *r)
 static void error(const struct call *c, const struct err *err, struct reply *r)
 {
     if (is_grpc(c)) {
-        otlp_error_protobuf(err, r);
-        add_grpc_status(c, err, r);
+        struct err named = *err;
+        if (err->code == ST_MEDIA) /* a compression that is not known is unimplemented there (otlp.md 1.7) */
+            named.code = ST_METHOD;
+        otlp_error_protobuf(&named, r);
+        add_grpc_status(c, &named, r);
+        r->status = status_http(err->code);
     } else if (otlp_wants_protobuf(c))
         otlp_error_protobuf(err, r);
     else
