@@ -177,6 +177,15 @@ void batch_reject(struct batch *b, size_t wire_index, const struct err *err)
     b->results[wire_index].err = why;
 }
 
+enum status batch_room(const struct batch *b, size_t more, struct err *err)
+{
+    if (!b->bytes_most || b->bytes + arena_bytes(b->arena) + more <= b->bytes_most)
+        return ST_OK;
+    return err_set(err, ST_TOO_LARGE,
+        "what the request holds takes more than %zu MiB when it is decoded; send it in smaller parts",
+        b->bytes_most >> 20);
+}
+
 void batch_remove(struct batch *b, int32_t project, enum entity entity, struct str scope, struct str id)
 {
     b->removals = arena_grow(b->arena, b->removals, &b->cap_removals, b->n_removals + 1, sizeof *b->removals);

@@ -38,10 +38,10 @@ void langtrace__kv_text(struct jw *w, const char *key, struct str s);
 
 /* ---- read_spans.c ---- */
 
-/* Read a JSON array of spans and map each. What cannot be kept is counted in `tally`, with its place, and rejected in the batch, which has a
- * result for each span. */
-void langtrace__read_spans(
-    struct batch *b, struct json list, struct otlp_mapper *mapper, struct otlp_tally *tally);
+/* Read a JSON array of spans and map each. What cannot be kept is counted in `tally`, with its place, and rejected in the batch, which gets a
+ * result for each span. ST_TOO_LARGE: the batch would pass its bound. */
+MUST_CHECK enum status langtrace__read_spans(
+    struct batch *b, struct json list, struct otlp_mapper *mapper, struct otlp_tally *tally, struct err *err);
 
 /* ---- span.c ---- */
 
