@@ -177,6 +177,13 @@ void batch_reject(struct batch *b, size_t wire_index, const struct err *err)
     b->results[wire_index].err = why;
 }
 
+void batch_reject_too(struct batch *b, size_t wire_index, size_t first)
+{
+    assert(wire_index < b->n_results && first < b->n_results);
+    b->results[wire_index].outcome = OUTCOME_REJECTED;
+    b->results[wire_index].err = b->results[first].err;
+}
+
 void batch_remove(struct batch *b, int32_t project, enum entity entity, struct str scope, struct str id)
 {
     b->removals = arena_grow(b->arena, b->removals, &b->cap_removals, b->n_removals + 1, sizeof *b->removals);

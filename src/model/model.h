@@ -221,6 +221,8 @@ void batch_fini(struct batch *b);
 /* Make n results, all OUTCOME_STORED. */
 void batch_results(struct batch *b, size_t n);
 void batch_reject(struct batch *b, size_t wire_index, const struct err *err);
+/* The same where only the first error is told: it stands for this one too, and costs no memory. */
+void batch_reject_too(struct batch *b, size_t wire_index, size_t first);
 /* Every event of an edit's profile is an edit of its own, made by the request that was received then: A, B, A ends with A. */
 void batch_edited(struct batch *b, int64_t received_ns);
 /* Seal all events: fill in FULL nulls, ties and digests. Call once, after the last event_set. */

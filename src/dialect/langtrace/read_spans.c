@@ -328,10 +328,18 @@ static enum status read_span(struct reader *r, struct json v, struct otlp_span *
     return ST_OK;
 }
 
-static void refuse(struct batch *b, struct otlp_tally *tally, uint32_t index, struct err *err)
+/* The answer tells the first and counts the rest. */
+static void refuse(
+    struct batch *b, struct otlp_tally *tally, uint32_t index, uint32_t *first, struct err *err)
 {
     char place[32];
     struct err placed;
+    if (tally->rejected > 0) {
+        tally->rejected++;
+        batch_reject_too(b, index, *first);
+        return;
+    }
+    *first = index;
     snprintf(place, sizeof place, "[%u]", index);
     err_under(err, place);
     err_set(&placed, ST_INVALID, "%s %.300s", err->path, err->text);
@@ -344,7 +352,7 @@ void langtrace__read_spans(
 {
     struct reader r = { .a = b->arena };
     struct json v;
-    uint32_t index = 0;
+    uint32_t index = 0, first = 0;
     for (struct json_iter it = json_iter(list); json_next(&it, NULL, &v); index++) {
         struct otlp_span s = { .index = index, .start_ns = TIME_NONE, .end_ns = TIME_NONE };
         struct err err = { 0 };
@@ -353,6 +361,6 @@ void langtrace__read_spans(
         if (st == ST_OK)
             st = otlp_map_span(mapper, &s, &err);
         if (st != ST_OK)
-            refuse(b, tally, index, &err);
+            refuse(b, tally, index, &first, &err);
     }
 }
