@@ -25,6 +25,11 @@ struct ask *datasets_ask_items(struct call *c, struct str dataset_id)
     return records_find_parts(c, DATASETS_ITEM_KIND, dataset_id);
 }
 
+struct ask *datasets_ask_gone(struct call *c, struct str dataset_id)
+{
+    return records_find_all_of(c, DATASETS_ITEM_KIND, RECORD_parent_id, dataset_id);
+}
+
 struct ask *datasets_ask_item(struct call *c, struct str item_id)
 {
     return records_get(c, DATASETS_ITEM_KIND, item_id);

@@ -25,6 +25,8 @@ struct ask *datasets_ask_one(struct call *c, struct str id);    /* ASK_GET */
 struct ask *datasets_ask_slug(struct call *c, struct str slug); /* one row: the oldest of that slug */
 /* Rows of a dataset in their order; set offset and limit for a page, with |= WITH_TOTAL for their number. */
 struct ask *datasets_ask_items(struct call *c, struct str dataset_id);
+/* All rows of it, without their bodies, for datasets_remove(). */
+struct ask *datasets_ask_gone(struct call *c, struct str dataset_id);
 struct ask *datasets_ask_item(struct call *c, struct str item_id); /* ASK_GET */
 
 /* ---- answers: views of rows; everything is borrowed from the row and the arena ---- */

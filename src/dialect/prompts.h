@@ -16,7 +16,8 @@
  * Live      the version with the label "production"; the newest published one while nobody said anything of that label; none when it
  *           is null. Langtrace's `live` and Lunary's publishing are this.
  * Drafts    Lunary's drafts and Langtrace's versions that never were live. LangWatch publishes every version.
- * Members   of a dialect's own in either body are kept as they are by all others.
+ * Members   of a dialect's own in either body are kept as they are by all others. inputs (LangWatch) and variables (Langtrace) name the same
+ *           things: a version has at most one of them.
  */
 #ifndef DIALECT_PROMPTS_H
 #define DIALECT_PROMPTS_H
@@ -27,6 +28,8 @@
 #define PROMPTS_VERSION_KIND "prompt_version"
 #define PROMPTS_PRODUCTION   "production"
 #define PROMPTS_LATEST       "latest"
+#define PROMPTS_NUMBER_MAX \
+    1000000000 /* the largest version number a client may choose; the next ones are counted from it */
 
 /* ---- questions ---- */
 

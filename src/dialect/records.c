@@ -30,6 +30,14 @@ struct ask *records_find_parts(struct call *c, const char *kind, struct str pare
     return records_find_by(c, kind, RECORD_parent_id, parent_id);
 }
 
+struct ask *records_find_all_of(struct call *c, const char *kind, unsigned column, struct str value)
+{
+    struct ask *ask = records_find_by(c, kind, column, value);
+    ask->query.limit = SIZE_MAX;
+    ask->query.with = 0;
+    return ask;
+}
+
 struct ask *records_get(struct call *c, const char *kind, struct str id)
 {
     return call_get(c, RECORD, str_of(kind), id, WITH_PAYLOAD);

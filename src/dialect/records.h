@@ -20,6 +20,8 @@ struct ask *records_find(struct call *c, const char *kind);
 struct ask *records_find_parts(struct call *c, const char *kind, struct str parent_id);
 /* The same, those whose column has this text. */
 struct ask *records_find_by(struct call *c, const char *kind, unsigned column, struct str value);
+/* The same without bodies and however many there are: what goes when `value`, which they belong to, does. */
+struct ask *records_find_all_of(struct call *c, const char *kind, unsigned column, struct str value);
 struct ask *records_get(struct call *c, const char *kind, struct str id);
 
 /* ---- answers ---- */

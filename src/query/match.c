@@ -169,6 +169,8 @@ static bool match_column(const struct matching *m, const struct filter *f, const
     case TYPE_JSON:
         if (column->kind == KIND_TAGS)
             return match_list(f, parsed(m, row_text(r, f->column)));
+        if (f->key.n > 0)
+            return compare_json(m, f, json_get(parsed(m, row_text(r, f->column)), f->key));
         if (f->compare != IS_SET)
             return compare_json(m, f, parsed(m, row_text(r, f->column)));
         return v->kind != V_NULL;

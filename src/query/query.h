@@ -13,16 +13,17 @@
 
 /* What a filter looks at. Column filters name a column of the query's entity; the others are named below. */
 enum subject {
-    ON_COLUMN, /* `column` of the row; for traces the effective value (given or derived) of name, user_id, session_id, ... */
-    ON_ID,       /* the row's id */
-    ON_SCOPE,    /* trace of an observation, kind of a record */
-    ON_START,    /* effective start, ns */
+    ON_COLUMN, /* `column` of the row; for traces the effective value (given or derived) of name, user_id, session_id, ...; of an object with
+                  a key that member alone */
+    ON_ID,     /* the row's id */
+    ON_SCOPE,  /* trace of an observation, kind of a record */
+    ON_START,  /* effective start, ns */
     ON_DURATION, /* end - start, ns; unfinished rows match nothing */
     ON_TAGS,     /* any tag in values */
-    ON_METADATA, /* metadata[key] as text in values; no values: key exists and is not empty */
+    ON_METADATA, /* metadata[key] as text in values; no values: key exists and is not empty; no key: all of it */
     ON_ERROR,    /* number 1: has an error, 0: has none */
     ON_COST,     /* USD */
-    ON_TOKENS,   /* key: "total", "input", "output" */
+    ON_TOKENS, /* key: "total", "input", "output" */
     ON_TEXT, /* values[0]: case-insensitive substring over input, output and names (LangWatch: trace texts, trace and span names) */
     ON_IO_TEXT,       /* values[0]: the same over a run's own input and output (Lunary) */
     ON_UPDATED,       /* receipt of the last write, ns */

@@ -2,7 +2,8 @@
  * Answering queries: the driver visits candidates in order, query_match() decides, the page is filled in.
  *
  * Orders a driver keeps (start, receipt, id, name) stop as soon as the page is full. Every other order looks at all matches and keeps
- * the best `limit`. A total counts all matches; rows that a driver promises to be exact are counted without being loaded.
+ * the best `limit`. A total counts all matches, in the same pass unless that begins behind a cursor; rows that a driver promises to be exact
+ * are counted without being loaded.
  */
 #include "store/store_priv.h"
 
@@ -16,9 +17,10 @@ struct finding {
     struct arena *a, *scratch; /* of the answer; of the row at hand */
     const struct query *q;
     unsigned needs;
-    bool exact;    /* set by the driver */
-    bool counting; /* no page: only the count */
-    bool whole;    /* all matches are kept, then sorted */
+    bool exact;     /* set by the driver */
+    bool counting;  /* no page: only the count */
+    bool counts_on; /* a full page does not end the pass: the total is wanted too */
+    bool whole;     /* all matches are kept, then sorted */
     struct rows page;
     int64_t matches;
     bool more;
@@ -61,7 +63,7 @@ static bool visit(void *ctx, struct row *r)
     if (matches(f, r)) {
         f->matches++;
         f->more = !f->counting && !f->whole && f->page.n >= f->q->limit;
-        go_on = !f->more;
+        go_on = !f->more || f->counts_on;
         if (!f->counting && !f->more)
             keep(f, r);
     }
@@ -134,6 +136,19 @@ static enum status find_page(struct finding *f)
     return st;
 }
 
+/* The driver's own count, where it can tell. */
+static enum status count_quickly(struct finding *f, int64_t *total, bool *counted)
+{
+    struct query q = *f->q;
+    const struct driver_ops *ops = f->view.s->driver->ops;
+    q.after.set = false;
+    q.limit = SIZE_MAX;
+    q.with = 0;
+    *counted = false;
+    return ops->count_query ? ops->count_query(f->view.s->driver, f->view.rd, &q, total, counted, f->err)
+                            : ST_OK;
+}
+
 static enum status count_all(struct finding *f, int64_t *total)
 {
     struct query q = *f->q;
@@ -147,19 +162,29 @@ static enum status count_all(struct finding *f, int64_t *total)
         .needs = f->needs,
         .counting = true,
         .err = f->err };
-    const struct driver_ops *ops = f->view.s->driver->ops;
-    bool counted = false;
-    enum status st = ops->count_query
-                         ? ops->count_query(f->view.s->driver, f->view.rd, &q, total, &counted, f->err)
-                         : ST_OK;
-    if (st != ST_OK || counted) {
-        arena_free(c.scratch);
-        return st;
-    }
-    st = ops->scan_query(f->view.s->driver, f->view.rd, c.scratch, &q, visit, &c, &c.exact, f->err);
+    enum status st = f->view.s->driver->ops->scan_query(
+        f->view.s->driver, f->view.rd, c.scratch, &q, visit, &c, &c.exact, f->err);
     arena_free(c.scratch);
     *total = c.matches;
     return st == ST_OK ? c.st : st;
+}
+
+/* The page, and the total if it is wanted. */
+static enum status find_and_count(struct finding *f, struct answer *out)
+{
+    const struct query *q = f->q;
+    bool counted = true;
+    enum status st = q->with & WITH_TOTAL ? count_quickly(f, &out->total, &counted) : ST_OK;
+    f->counts_on = !counted && q->limit > 0 && (!q->after.set || !keeps_order(q->order));
+    if (st == ST_OK && q->limit > 0)
+        st = find_page(f);
+    f->q = q;
+    if (st != ST_OK || counted)
+        return st;
+    if (!f->counts_on)
+        return count_all(f, &out->total);
+    out->total = f->matches;
+    return ST_OK;
 }
 
 enum status store_find(
@@ -175,11 +200,7 @@ enum status store_find(
         .view = { s, rd }, .a = a, .q = q, .needs = query_needs(q), .err = err, .original_after = q->after
     };
     f.page.a = a;
-    if (q->limit > 0)
-        st = find_page(&f);
-    f.q = q;
-    if (st == ST_OK && (q->with & WITH_TOTAL))
-        st = count_all(&f, &out->total);
+    st = find_and_count(&f, out);
     out->rows = f.page.items;
     out->n = f.page.n;
     out->more = f.more;

@@ -61,6 +61,34 @@ static void protobuf_that_looks_like_a_list(void **state)
     arena_free(a);
 }
 
+/* Only the first of the spans that cannot be kept is told, so the others cost little more than their three bytes. */
+static void many_bad_spans(void **state)
+{
+    enum { N = 10000, BYTES_OF_ONE = 200 };
+    struct arena *a = arena_new();
+    struct batch b;
+    struct err err = { 0 };
+    struct buf body;
+    (void)state;
+    buf_init(&body, 0);
+    for (int i = 0; i < N; i++)
+        buf_add_cstr(&body, i ? ",{}" : "[{\"traceId\":\"t\",\"spanId\":\"s\"}");
+    buf_add_cstr(&body, "]");
+    struct call c = call_of(a, route_of(METHOD_POST, "/api/trace"), buf_str(&body));
+    batch_init(&b, arena_new());
+    assert_int_equal(c.route->write(&c, &b, &err), ST_OK);
+    assert_int_equal(b.n_events, 1);
+    assert_int_equal(b.results[0].outcome, OUTCOME_STORED);
+    assert_string_equal(
+        b.results[1].err->text, "[1].traceId must be an id of 16 bytes that is not zero, in hex");
+    assert_int_equal(b.results[N - 1].outcome, OUTCOME_REJECTED);
+    assert_ptr_equal(b.results[N - 1].err, b.results[1].err);
+    assert_true(arena_bytes(b.arena) < (size_t)N * BYTES_OF_ONE);
+    buf_fini(&body);
+    batch_fini(&b);
+    arena_free(a);
+}
+
 /* Every span names the next one as its parent: the name of the trace is found in time, and the answer stays in proportion. */
 static void long_chain(void **state)
 {
@@ -102,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cases),
         cmocka_unit_test(protobuf_that_looks_like_a_list),
+        cmocka_unit_test(many_bad_spans),
         cmocka_unit_test(long_chain),
     };
     return cmocka_run_group_tests_name("dialect/langtrace", tests, NULL, NULL);

@@ -242,9 +242,13 @@ def keyword(p):
     a = llm_span(trace="a" * 32, id="a" * 16)
     b = Span("b" * 32, "b" * 16, T, T + S, attributes={"note": "Zebra Crossing"})
     p.lt.send([a.typescript(), b.typescript()])
-    for word, wanted in (("zebra", [b.trace]), ("GRÜEZI", [a.trace]), ("u-1", [a.trace]), ("gpt-4o", [a.trace]), ("nobody", []), ("",
-                         [a.trace, b.trace])):
+    none = ("inputKey", "traceState", "resourceAttributes", "demo")  # how a row is kept; resource and scope
+    for word, wanted in (*((w, []) for w in none), ("zebra", [b.trace]), ("GRÜEZI", [a.trace]), ("u-1", [a.trace]),
+                         ("gpt-4o", [a.trace]), ("nobody", []), ("", [a.trace, b.trace])):
         equal(sorted(t["trace_id"] for t in p.lt.traces(keyword=word)), wanted, f"keyword {word!r}")
+    p.lw.collect({"trace_id": "lw-zoo", "spans": [{"span_id": "s", "type": "span", "params": {"animal": "Okapi"},
+                                                    "timestamps": {"started_at": 1700000000000, "finished_at": 1700000000500}}]})
+    equal([t["trace_id"] for t in p.lt.traces(keyword="okapi")], ["lw-zoo"], "what another product's span is shown with")
     equal(p.lt.page(keyword="zebra", filters=[{"x": 1}], group=False)["metadata"]["total_pages"], 1, "pages of a keyword")
 
 

@@ -227,6 +227,7 @@ def edits(p):
         ("POST", "/api/prompt", {"promptsetId": "nobody", "value": "x"}, 404, "promptset"),
         ("POST", "/api/prompt", {"promptsetId": "x", "value": "x", "live": 1}, 400, "live"),
         ("POST", "/api/prompt", {"promptsetId": "x", "value": "x", "version": 0}, 400, "version"),
+        ("POST", "/api/prompt", {"promptsetId": "x", "value": "x", "version": 2**63 - 1}, 400, "version"),
         ("POST", "/api/prompt", {"promptsetId": "x", "value": "x", "variables": [1]}, 400, "variables"),
         ("POST", "/api/prompt", {"promptsetId": "x", "value": "x", "modelSettings": []}, 400, "modelSettings"),
         ("PUT", "/api/prompt", {"id": "nobody"}, 404, "No prompts"), ("PUT", "/api/prompt", {}, 400, "id")):
@@ -393,8 +394,22 @@ def datasets(p):
                         ({"datasetId": made["id"], "datas": [{"input": "ok"}, {"input": 5}]}, "datas[1].input"),
                         ({"datasetId": made["id"], "datas": [5]}, "datas[0]")):
         says(status(p.lt.call("POST", "/api/data", body), 400), field)
+    says(status(p.lt.call("POST", "/api/data", {"datasetId": made["id"], "datas": [{}] * 10001}), 413), "datas")
     says(status(p.lt.call("POST", "/api/data", {"datasetId": "nobody", "datas": []}), 404), "No datasets found")
     equal(status(download(made["id"], "&page=2"), 200).text, second.text, "nothing of a wrong list is stored")
+
+
+@tests("08-datasets-gone")
+def dataset_gone(p):
+    """A dataset of more rows than one question brings goes with all of them: the last one's id is free again."""
+    made = p.lt.ok("POST", "/api/dataset", {"name": "large"})["dataset"]
+    for n in (10000, 1):
+        p.lt.ok("POST", "/api/data", {"datasetId": made["id"], "datas": [{}] * n})
+    last = status(p.lw.call("GET", "/api/dataset/large/records?page=10001&limit=1"), 200).json["data"][0]["id"]
+    status(p.lw.call("POST", "/api/dataset", {"name": "other"}), 201)
+    status(p.lw.call("PATCH", f"/api/dataset/other/records/{last}", {"entry": {}}), 409)
+    status(p.lw.call("DELETE", "/api/dataset/large"), 200)
+    status(p.lw.call("PATCH", f"/api/dataset/other/records/{last}", {"entry": {}}), 201)
 
 
 @tests("08-runs")

@@ -9,6 +9,7 @@
 #include "dialect/datasets.h"
 
 #define PAGE_ROWS 500
+#define DATAS_MAX 10000 /* rows of one request */
 #define RUN_KIND  "langtrace_run"
 
 /* ---- POST /api/dataset ----------------------------------------------------------------------------------------------- */
@@ -117,6 +118,9 @@ static enum status read_data(struct call *c, struct str *dataset, struct json *d
     if (st == ST_OK && !json_is_arr(*datas))
         st = err_at(
             err, ST_INVALID, "datas", "must be an array of rows, got %s", json_type_name(json_type(*datas)));
+    if (st == ST_OK && json_size(*datas) > DATAS_MAX)
+        st = err_at(err, ST_TOO_LARGE, "datas",
+            "has %zu rows, a request at most %d: send the rest in another", json_size(*datas), DATAS_MAX);
     return st;
 }
 

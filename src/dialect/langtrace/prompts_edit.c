@@ -144,8 +144,8 @@ static enum status read_switches(struct json body, struct prompt_body *out, stru
         return err_at(
             err, ST_INVALID, "live", "must be true or false, got %s", json_type_name(json_type(live)));
     out->has_number = json_i64(number, &out->number);
-    if (json_is_set(number) && (!out->has_number || out->number < 1))
-        return err_at(err, ST_INVALID, "version", "must be a whole number from 1");
+    if (json_is_set(number) && (!out->has_number || out->number < 1 || out->number > PROMPTS_NUMBER_MAX))
+        return err_at(err, ST_INVALID, "version", "must be a whole number from 1 to %d", PROMPTS_NUMBER_MAX);
     return ST_OK;
 }
 
@@ -204,6 +204,7 @@ static void put_prompt(struct call *c, struct batch *b, const struct row *old, s
     const struct record_member members[] = { { "content", records_quoted(a, body->value) },
         { "extra", extra_of(a, body, extra) }, { "notes", records_quoted(a, body->note) },
         { "variables", json_is_arr(body->variables) ? json_text(a, body->variables) : STR_NONE },
+        { "inputs", json_is_arr(body->variables) ? RECORDS_GONE : STR_NONE }, /* LangWatch's word for them */
         { "tags", json_is_arr(body->tags) ? json_text(a, body->tags) : STR_NONE },
         { "span_id", records_quoted(a, body->span_id) } };
     place.members = members;

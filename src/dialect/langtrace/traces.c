@@ -22,20 +22,33 @@ static enum status went_wrong(struct err *err)
     return err_set(err, ST_INVALID, "Something went wrong while fetching traces");
 }
 
-/* A substring of what a span's attributes and events are made of. */
+static struct filter *contains(
+    struct arena *a, struct filter *into, enum subject subject, const char *key, struct str keyword)
+{
+    struct filter *f = filter_child(a, into, subject, CONTAINS);
+    f->key = str_of(key);
+    filter_value(a, f, keyword);
+    return f;
+}
+
+/* A substring of what a span's attributes and events are made of. All metadata of a span of another product is shown as attributes; of an
+ * OpenTelemetry span, which always has its kind, resource and scope are none. */
 static void filter_keyword(struct arena *a, struct query *q, struct str keyword)
 {
-    static const uint8_t columns[] = { OBSERVATION_leftovers, OBSERVATION_input, OBSERVATION_output,
-        OBSERVATION_params, OBSERVATION_tools, OBSERVATION_model };
+    static const uint8_t columns[] = { OBSERVATION_input, OBSERVATION_output, OBSERVATION_params,
+        OBSERVATION_tools, OBSERVATION_model };
     struct filter *any = filter_child(a, query_add(a, q, ON_OBSERVATION, IS_IN), ON_ANY, IS_IN);
-    struct filter *f = filter_child(a, any, ON_METADATA, CONTAINS);
-    f->key = STR("attributes");
-    filter_value(a, f, keyword);
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
-        f = filter_child(a, any, ON_COLUMN, CONTAINS);
-        f->column = columns[i];
-        filter_value(a, f, keyword);
-    }
+    (void)contains(a, any, ON_METADATA, "attributes", keyword);
+    contains(a, any, ON_COLUMN, "attributes", keyword)->column = OBSERVATION_leftovers;
+    contains(a, any, ON_COLUMN, "events", keyword)->column = OBSERVATION_leftovers;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        contains(a, any, ON_COLUMN, NULL, keyword)->column = columns[i];
+    struct filter *foreign = filter_child(a, any, ON_ALL, IS_IN);
+    (void)contains(a, foreign, ON_METADATA, NULL, keyword);
+    struct filter *kind = filter_child(a, foreign, ON_COLUMN, IS_SET);
+    kind->column = OBSERVATION_leftovers;
+    kind->key = STR("kind");
+    kind->negate = true;
 }
 
 static void ask_page(struct call *c, const struct page *p)

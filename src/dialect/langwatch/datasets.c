@@ -286,9 +286,10 @@ enum status langwatch_dataset_gone_ask(struct call *c, struct err *err)
 {
     enum status st = langwatch__dataset_find(c, err);
     if (st == ST_OK && c->round == 1) {
-        (void)datasets_ask_items(c, langwatch__dataset_found(c)->id);
-        (void)records_find_parts(c, "dataset_prompt", langwatch__dataset_found(c)->id);
-        (void)records_find_by(c, "dataset_variation", RECORD_name, langwatch__dataset_found(c)->id);
+        struct str id = langwatch__dataset_found(c)->id;
+        (void)datasets_ask_gone(c, id);
+        (void)records_find_all_of(c, "dataset_prompt", RECORD_parent_id, id);
+        (void)records_find_all_of(c, "dataset_variation", RECORD_name, id);
         c->again = true;
     }
     return st;

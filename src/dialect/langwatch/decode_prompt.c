@@ -238,6 +238,14 @@ static void take(struct call *c, struct prompt_draft *out, const char *name, str
         out->members[out->n_members++] = (struct record_member){ name, json_text(c->arena, v) };
 }
 
+/* Langtrace's variables are the same names without types: what is said here takes their place. */
+static void take_inputs(struct call *c, struct prompt_draft *out, struct json v)
+{
+    take(c, out, "inputs", v);
+    if (json_is_set(v))
+        out->members[out->n_members++] = (struct record_member){ "variables", RECORDS_GONE };
+}
+
 enum status langwatch__draft_prompt(struct call *c, struct json body, const struct prompt_version *old,
     struct prompt_draft *out, struct err *err)
 {
@@ -258,7 +266,7 @@ enum status langwatch__draft_prompt(struct call *c, struct json body, const stru
             records_body_with(c->arena, old ? old->extra : JSON_NONE, extra, n) };
     take(c, out, "notes", json_key(body, "commitMessage"));
     take(c, out, "author", json_key(body, "authorId"));
-    take(c, out, "inputs", json_key(body, "inputs"));
+    take_inputs(c, out, json_key(body, "inputs"));
     take(c, out, "outputs", json_key(body, "outputs"));
     take(c, out, "response_format", json_key(body, "responseFormat"));
     take(c, out, "demonstrations", json_key(body, "demonstrations"));
@@ -299,7 +307,7 @@ enum status langwatch__draft_config(struct call *c, struct json config, struct j
     if (st != ST_OK)
         return st;
     out->members[out->n_members++] = (struct record_member){ "extra", config_extra(c, config) };
-    take(c, out, "inputs", json_key(config, "inputs"));
+    take_inputs(c, out, json_key(config, "inputs"));
     take(c, out, "outputs", json_key(config, "outputs"));
     take(c, out, "response_format", json_key(config, "response_format"));
     take(c, out, "demonstrations", json_key(config, "demonstrations"));

@@ -37,7 +37,7 @@ bool langwatch__is_filled(
 
 #define LANGWATCH_PROMPT_MODEL "openai/gpt-4o-mini" /* shown where nobody named one */
 
-enum { LANGWATCH_PROMPT_MEMBERS = 10 };
+enum { LANGWATCH_PROMPT_MEMBERS = 11 };
 /* A version to be written, put together from a request and the version it follows (row NULL: none). */
 struct prompt_draft {
     struct record_member members[LANGWATCH_PROMPT_MEMBERS];

@@ -42,6 +42,14 @@ static void ask_parts(struct call *c, struct str dataset)
     (void)llmonitor__filter_in(c->arena, &variations->query, RECORD_name, dataset);
 }
 
+/* Rows that other products put there go too. */
+static void ask_gone(struct call *c, struct str dataset)
+{
+    (void)records_find_all_of(c, "dataset_prompt", RECORD_parent_id, dataset);
+    (void)records_find_all_of(c, "dataset_variation", RECORD_name, dataset);
+    (void)datasets_ask_gone(c, dataset);
+}
+
 static const struct row *dataset_of(const struct call *c)
 {
     return ask_row(c, 0) ? ask_row(c, 0) : ask_row(c, 1);
@@ -53,9 +61,10 @@ enum status llmonitor__dataset_ask(struct call *c, struct err *err)
         const struct row *dataset = dataset_of(c);
         if (!dataset)
             return err_set(err, ST_NOT_FOUND, "Dataset not found");
-        ask_parts(c, dataset->id);
-        if (c->method == METHOD_DELETE) /* rows that other products put there go too */
-            (void)datasets_ask_items(c, dataset->id);
+        if (c->method == METHOD_DELETE)
+            ask_gone(c, dataset->id);
+        else
+            ask_parts(c, dataset->id);
         return ST_OK;
     }
     (void)records_get(c, "dataset", c->params[0]);
@@ -214,19 +223,13 @@ enum status llmonitor__dataset_write(struct call *c, struct batch *b, struct err
     return ST_OK;
 }
 
-static void remove_all(struct call *c, struct batch *b, const char *kind, const struct ask *ask)
-{
-    for (size_t i = 0; i < ask->n; i++)
-        batch_remove(b, c->caller->project, RECORD, str_of(kind), ask->rows[i].id);
-}
-
 enum status llmonitor__dataset_remove(struct call *c, struct batch *b, struct err *err)
 {
     (void)err;
     batch_remove(b, c->caller->project, RECORD, STR("dataset"), dataset_of(c)->id);
-    remove_all(c, b, "dataset_prompt", &c->asks[2]);
-    remove_all(c, b, "dataset_variation", &c->asks[3]);
-    remove_all(c, b, DATASETS_ITEM_KIND, &c->asks[4]);
+    records_remove_all(c, b, "dataset_prompt", &c->asks[2]);
+    records_remove_all(c, b, "dataset_variation", &c->asks[3]);
+    records_remove_all(c, b, DATASETS_ITEM_KIND, &c->asks[4]);
     return ST_OK;
 }
 
@@ -338,7 +341,7 @@ enum status llmonitor__prompt_remove(struct call *c, struct batch *b, struct err
 {
     (void)err;
     batch_remove(b, c->caller->project, RECORD, STR("dataset_prompt"), c->params[0]);
-    remove_all(c, b, "dataset_variation", &c->asks[1]);
+    records_remove_all(c, b, "dataset_variation", &c->asks[1]);
     return ST_OK;
 }
 
