@@ -272,8 +272,7 @@ static int tear_down(void **state)
 {
     set_hold(false);
     http_drain(server.http, clock_mono_ns() + 5 * NS_PER_S);
-    if (http_metrics(server.http)->inflight)
-        return -1;
+    bool all_back = http_metrics(server.http)->inflight == 0;
     http_free(server.http);
     lock_take(&server.lock);
     server.stop = true;
@@ -283,7 +282,7 @@ static int tear_down(void **state)
     pthread_cond_destroy(&server.wake);
     lock_fini(&server.lock);
     arena_free(arena);
-    return server.finished >= server.begun ? 0 : -1;
+    return all_back && server.finished >= server.begun ? 0 : -1;
 }
 
 static void restart(struct http_options o)
@@ -873,6 +872,13 @@ static void await_finished(int n)
     assert_int_equal(server.finished, n);
 }
 
+static void await_inflight(void)
+{
+    for (int i = 0; i < 5000 && http_metrics(server.http)->inflight == 0; i++)
+        nap_ms(1);
+    nap_ms(20);
+}
+
 static void clients_that_leave_while_suspended(void **state)
 {
     struct raw_client c;
@@ -940,7 +946,7 @@ static void clients_that_leave_in_the_middle(void **state)
     struct raw_client c;
     raw_open(&c, server.port);
     raw_sendf(&c, "POST /size HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\nabc");
-    nap_ms(20);
+    await_inflight(); /* what comes together with the end would hide it until the connection is idle too long */
     raw_close(&c);
     await_finished(1);
     raw_open(&c, server.port);
