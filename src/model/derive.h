@@ -46,7 +46,9 @@ void derive_exchanges(
 
 /* Content of one span that came as log records: its records of kind LOG_MESSAGE, any order, bodies V_JSON -> input, an array of messages,
  * and output, the one choice or an array of them. Absent: none. The status of a record tells which of the two it belongs to. */
-#define LOG_MESSAGE    "log_message"
+#define LOG_MESSAGE "log_message"
+/* parent_id of such a record: trace and span in one, so that a span's records are found without those of its namesakes in other traces. */
+struct str message_parent(struct arena *a, struct str trace_id, struct str span_id);
 #define MESSAGE_INPUT  "input"
 #define MESSAGE_OUTPUT "output"
 void derive_messages(

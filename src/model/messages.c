@@ -38,6 +38,11 @@ static struct str array_of(struct arena *a, const struct row *const *rows, size_
     return copy;
 }
 
+struct str message_parent(struct arena *a, struct str trace_id, struct str span_id)
+{
+    return arena_printf(a, "%.*s/%.*s", STR_ARG(trace_id), STR_ARG(span_id));
+}
+
 void derive_messages(
     struct arena *a, const struct row *records, size_t n, struct str *input, struct str *output)
 {

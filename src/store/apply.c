@@ -206,13 +206,6 @@ static enum status put_observation(
     return ST_OK;
 }
 
-/* Ids hold no control characters. */
-static struct str span_key(struct arena *a, const struct row *message)
-{
-    struct str trace = row_text(message, RECORD_trace_id), span = row_text(message, RECORD_parent_id);
-    return arena_printf(a, "%.*s%c%.*s", STR_ARG(trace), 0, STR_ARG(span));
-}
-
 static enum status put_event_row(
     struct store *s, const struct event *e, struct row *r, struct row *old, struct err *err)
 {
@@ -226,7 +219,7 @@ static enum status put_event_row(
     else if (e->entity == MESSAGE)
         touched_add(&s->threads, s->group, e->project, e->scope);
     else if (e->profile == PROFILE_OTLP_LOG_MESSAGE)
-        touched_add(&s->spans, s->group, e->project, span_key(s->group, r));
+        touched_add(&s->spans, s->group, e->project, arena_dup(s->group, row_text(r, RECORD_parent_id)));
     else if (e->entity == SESSION && !old)
         return store__retree_children(s, e->project, e->id, err);
     return ST_OK;

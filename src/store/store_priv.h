@@ -87,7 +87,7 @@ enum status store__move(struct store *s, struct row *r, struct str trace_id, str
 /* threads.c */
 enum status store__thread_refresh(struct store *s, int32_t project, struct str thread, struct err *err);
 /* logs.c: content of spans that came as log messages */
-enum status store__messages_refresh(struct store *s, int32_t project, struct str key, struct err *err);
+enum status store__messages_refresh(struct store *s, int32_t project, struct str parent, struct err *err);
 /* settle.c: derived values of touched traces */
 enum status store__trace_refresh(struct store *s, int32_t project, struct str trace_id, struct err *err);
 /* remove.c */

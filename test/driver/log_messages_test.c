@@ -20,7 +20,7 @@ static void add_message(struct batch *b, const char *id, int64_t t, const char *
     size_t place = b->n_events;
     struct event *e = event_new(b, PROFILE_OTLP_LOG_MESSAGE, 1, STR(LOG_MESSAGE), str_of(id), t);
     event_set_text(e, RECORD_name, STR("gen_ai.message"));
-    event_set_text(e, RECORD_parent_id, SPAN_ID);
+    event_set_text(e, RECORD_parent_id, message_parent(b->arena, TRACE_ID, SPAN_ID));
     event_set_text(e, RECORD_trace_id, TRACE_ID);
     event_set_int(e, RECORD_time_ns, t);
     event_set_int(e, RECORD_seq, (int64_t)place);

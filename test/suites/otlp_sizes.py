@@ -55,6 +55,16 @@ def tiny(p):
     equal(len(p.lw.ids()), 80, "traces")
 
 
+@tests("one-span-id-in-3000-traces")
+def namesakes(p):
+    """Log messages of a span are put together without a look at the spans of the same id in other traces."""
+    n = 3000
+    records = [otlp.log(f"{i + 1:032x}", f"{1:016x}", "gen_ai.user.message", {"content": f"message {i}"}) for i in range(n)]
+    equal(status(otlp.post(p, otlp.logs(*records), "/v1/logs"), 200).json, {}, "answer")
+    for i in (0, n - 1):
+        equal(p.lw.trace(f"{i + 1:032x}")["spans"][0]["input"]["value"], [{"role": "user", "content": f"message {i}"}], f"input in trace {i}")
+
+
 def peak(server):
     """The most memory the server ever had."""
     with open(f"/proc/{server.pid}/status", encoding="ascii") as f:

@@ -31,7 +31,8 @@ static void check(const struct log_case *cases, size_t n)
 }
 
 #define MESSAGE(role) "\"eventName\":\"gen_ai." role ".message\""
-#define ABOUT_SPAN    "\"parent_id\":\"" CASE_SPAN "\",\"trace_id\":\"" CASE_TRACE "\",\"time_ns\":1500"
+#define ABOUT_SPAN \
+    "\"parent_id\":\"" CASE_TRACE "/" CASE_SPAN "\",\"trace_id\":\"" CASE_TRACE "\",\"time_ns\":1500"
 
 static void single_messages(void **state)
 {

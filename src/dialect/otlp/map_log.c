@@ -170,7 +170,7 @@ static bool add_message(struct otlp_mapper *m, const struct otlp_log *l, struct 
         return false;
     struct event *e = new_event(m, l, PROFILE_OTLP_LOG_MESSAGE, STR(LOG_MESSAGE), message_id(m, l, message));
     event_set_text(e, RECORD_name, l->event_name);
-    event_set_text(e, RECORD_parent_id, l->span_id);
+    event_set_text(e, RECORD_parent_id, message_parent(m->batch->arena, l->trace_id, l->span_id));
     event_set_text(e, RECORD_trace_id, l->trace_id);
     event_set_int(e, RECORD_time_ns, l->time_ns);
     event_set_int(e, RECORD_seq, l->index);

@@ -27,10 +27,10 @@ static bool is_grpc(const struct call *c)
     return str_starts(c->path, STR("/opentelemetry.proto.collector."));
 }
 
-/* In clear: their encodings are the transport's. It also knows best what to say of a method or a compression that is not there. */
+/* In clear: their encodings are the transport's. It also knows best what to say of a method that is not there. */
 static void add_grpc_status(const struct call *c, const struct err *err, struct reply *r)
 {
-    if (err->code == ST_NOT_FOUND || err->code == ST_MEDIA)
+    if (err->code == ST_NOT_FOUND)
         return;
     reply_header(r, STR("grpc-status"), arena_printf(c->arena, "%d", otlp__rpc_code(err->code)));
     reply_header(r, STR("grpc-message"), arena_dup(c->arena, str_of(err->text)));
