@@ -13,6 +13,7 @@ struct batch *api__batch_new(struct turn *x)
     struct batch *b = arena_alloc(x->r->arena, sizeof(*b));
     batch_init(b, arena_new());
     b->bytes = x->r->body.n;
+    b->bytes_most = ingest_batch_most(x->api->parts.ingest);
     return b;
 }
 

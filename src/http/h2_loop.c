@@ -101,6 +101,15 @@ static void arrive(struct h2_loop *l, struct arrival *a)
     mem_free(a);
 }
 
+/* Touched again while it was flushed, by a goodbye that could not be sent. */
+static void forget_flush(struct h2_loop *l, struct h2_connection *c)
+{
+    struct h2_connection **at = &l->to_flush;
+    while (*at != c)
+        at = &(*at)->next_to_flush;
+    *at = c->next_to_flush;
+}
+
 static void destroy(struct h2_loop *l, struct h2_socket *s)
 {
     if (s->prev)
@@ -110,6 +119,8 @@ static void destroy(struct h2_loop *l, struct h2_socket *s)
     if (s->next)
         s->next->prev = s->prev;
     http__h2_close(&s->conn);
+    if (s->conn.touched)
+        forget_flush(l, &s->conn);
     close(s->fd);
     mem_free(s);
     metric_add(&l->http->metrics.connections, -1);

@@ -214,6 +214,11 @@ void ingest_stop(struct ingest *in)
     mem_free(in);
 }
 
+size_t ingest_batch_most(const struct ingest *in)
+{
+    return BATCH_MOST * (size_t)in->options.ingest_queue_bytes;
+}
+
 static bool enqueue(struct ingest *in, struct job *j)
 {
     lock_take(&in->lock);
@@ -245,16 +250,14 @@ enum status ingest_submit(struct ingest *in, struct batch *b, ingest_done *done,
     struct job *j = mem_alloc(sizeof(*j));
     *j = (struct job){ .batch = b, .done = done, .ctx = ctx, .submitted_mono = clock_mono_ns() };
     j->bytes = arena_bytes(b->arena) + b->bytes;
-    bool fits = j->bytes <= BATCH_MOST * (size_t)in->options.ingest_queue_bytes;
-    if (fits && enqueue(in, j))
+    b->bytes_most = ingest_batch_most(in);
+    enum status st = batch_room(b, 0, err);
+    if (st == ST_OK && enqueue(in, j))
         return ST_OK;
-    size_t bytes = j->bytes;
     mem_free(j);
     batch_fini(b);
-    if (!fits)
-        return err_set(err, ST_TOO_LARGE,
-            "what the request holds takes %zu MiB decoded, more than can wait for its commit; send it in smaller parts",
-            bytes >> 20);
+    if (st != ST_OK)
+        return st;
     metric_add(&in->metrics.refused_busy, 1);
     return err_set(err, ST_BUSY, "The server is busy: too many writes wait for their commit. Please retry.");
 }

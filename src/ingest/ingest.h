@@ -7,7 +7,7 @@
  * Memory    ingest_submit() takes the batch, also when it fails; the callback gets it back with its results, to read and free.
  * Threads   submit from any thread; one writer thread drains the queue and calls back (be short there: wake somebody).
  * Limits    ingest_queue_bytes, ingest_queue_batches; a full queue is ST_BUSY at once, never a wait. A batch larger than ingest_queue_bytes
- *           is taken when the queue is empty, one larger than twice that is ST_TOO_LARGE.
+ *           is taken when the queue is empty, one larger than ingest_batch_most(), twice that, is ST_TOO_LARGE.
  */
 #ifndef INGEST_INGEST_H
 #define INGEST_INGEST_H
@@ -42,7 +42,9 @@ struct ingest *ingest_start(struct store *s, const struct ingest_options *o);
 void ingest_stop(struct ingest *in);
 struct ingest_metrics *ingest_metrics(struct ingest *in);
 
-/* Seal, validate and queue. ST_BUSY: nothing stored, the batch is freed, `done` is not called. Else `done` is called once, from the
+/* The bound of one batch: batch.bytes_most of who decodes one. */
+size_t ingest_batch_most(const struct ingest *in);
+/* Seal, validate and queue. ST_BUSY, ST_TOO_LARGE: nothing stored, the batch is freed, `done` is not called. Else `done` is called once, from the
  * writer thread, and owns the batch. A batch without events calls back at once. */
 MUST_CHECK enum status ingest_submit(
     struct ingest *in, struct batch *b, ingest_done *done, void *ctx, struct err *err);

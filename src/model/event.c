@@ -177,11 +177,13 @@ void batch_reject(struct batch *b, size_t wire_index, const struct err *err)
     b->results[wire_index].err = why;
 }
 
-void batch_reject_too(struct batch *b, size_t wire_index, size_t first)
+enum status batch_room(const struct batch *b, size_t more, struct err *err)
 {
-    assert(wire_index < b->n_results && first < b->n_results);
-    b->results[wire_index].outcome = OUTCOME_REJECTED;
-    b->results[wire_index].err = b->results[first].err;
+    if (!b->bytes_most || b->bytes + arena_bytes(b->arena) + more <= b->bytes_most)
+        return ST_OK;
+    return err_set(err, ST_TOO_LARGE,
+        "what the request holds takes more than %zu MiB when it is decoded; send it in smaller parts",
+        b->bytes_most >> 20);
 }
 
 void batch_remove(struct batch *b, int32_t project, enum entity entity, struct str scope, struct str id)

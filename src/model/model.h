@@ -212,7 +212,8 @@ struct batch {
     size_t n_events, cap_events;
     struct event_result *results; /* one per wire index, made by batch_results() */
     size_t n_results;
-    size_t bytes;             /* of the body it was decoded from, for the queue's bound */
+    size_t bytes;      /* of the body it was decoded from, for the queue's bound */
+    size_t bytes_most; /* of the body and the arena together, set by who makes the batch; 0: no bound */
     struct removal *removals; /* deletes, after the events */
     size_t n_removals, cap_removals;
 };
@@ -221,8 +222,8 @@ void batch_fini(struct batch *b);
 /* Make n results, all OUTCOME_STORED. */
 void batch_results(struct batch *b, size_t n);
 void batch_reject(struct batch *b, size_t wire_index, const struct err *err);
-/* The same where only the first error is told: it stands for this one too, and costs no memory. */
-void batch_reject_too(struct batch *b, size_t wire_index, size_t first);
+/* May the arena grow by that much? ST_TOO_LARGE: it would pass bytes_most. A decoder that can make much of few bytes asks as it goes. */
+MUST_CHECK enum status batch_room(const struct batch *b, size_t more, struct err *err);
 /* Every event of an edit's profile is an edit of its own, made by the request that was received then: A, B, A ends with A. */
 void batch_edited(struct batch *b, int64_t received_ns);
 /* Seal all events: fill in FULL nulls, ties and digests. Call once, after the last event_set. */

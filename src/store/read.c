@@ -97,6 +97,8 @@ static void sort_page(struct finding *f)
 static void skip_offset(struct finding *f, size_t offset)
 {
     size_t skip = offset < f->page.n ? offset : f->page.n;
+    if (skip == 0) /* an empty page may have no items at all */
+        return;
     f->page.items += skip;
     f->page.n -= skip;
 }

@@ -17,11 +17,13 @@ enum { FROM_SYSTEM, FROM_USER, A_CHOICE, THE_SPAN, PIECES };
 
 static void add_message(struct batch *b, const char *id, int64_t t, const char *side, const char *body)
 {
+    size_t place = b->n_events;
     struct event *e = event_new(b, PROFILE_OTLP_LOG_MESSAGE, 1, STR(LOG_MESSAGE), str_of(id), t);
     event_set_text(e, RECORD_name, STR("gen_ai.message"));
     event_set_text(e, RECORD_parent_id, SPAN_ID);
     event_set_text(e, RECORD_trace_id, TRACE_ID);
     event_set_int(e, RECORD_time_ns, t);
+    event_set_int(e, RECORD_seq, (int64_t)place);
     event_set_text(e, RECORD_status, str_of(side));
     event_set_json(e, RECORD_body, str_of(body));
 }
@@ -144,12 +146,31 @@ static void one_request(void **state)
     store_close(s);
 }
 
+/* In one millisecond: as the request has them, whatever their ids. */
+static void one_time(void **state)
+{
+    (void)state;
+    char *dir;
+    struct store *s = open_store(false, &dir);
+    struct batch b;
+    batch_init(&b, arena_new());
+    add_span(&b, NULL);
+    add_message(&b, "z", 200, MESSAGE_INPUT, "1");
+    add_message(&b, "m", 200, MESSAGE_INPUT, "2");
+    add_message(&b, "a", 200, MESSAGE_INPUT, "3");
+    add_message(&b, "b", 200, MESSAGE_OUTPUT, "4");
+    apply(s, &b);
+    must_show(s, "[1,2,3]", "4");
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fills_what_the_span_lacks),
         cmocka_unit_test(stands_below_the_span),
         cmocka_unit_test(one_request),
+        cmocka_unit_test(one_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -297,7 +297,6 @@ static void map_once(const struct otlp_span *s, struct batch *b)
     struct otlp_mapper *m = otlp_mapper_new(b, 1, 1, STR("hint"));
     must(otlp_map_span(m, s, &err) == ST_OK, "a span was refused");
     otlp_mapper_free(m);
-    s->resource->mapped = s->scope->mapped = NULL;
     batch_seal(b);
 }
 

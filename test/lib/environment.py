@@ -16,6 +16,7 @@ class Environment:
     def __init__(self, binary, rounds=10, seed=None, scratch=600, wanted=lambda name: True):
         self.binary, self.rounds, self.seed, self.count = binary, rounds, seed, scratch
         self.wanted = wanted  # of a test's name: will it be run?
+        self.options = ()  # of the shared server
         self.root, self.test = ROOT, TEST
         self.folder = tempfile.mkdtemp(prefix="tracewell-suite-")
         self.server = self.client = None
@@ -39,7 +40,7 @@ class Environment:
             finally:
                 report.remove()
             raise Failure(f"the server is gone; it logged: {report.log()[-800:]}")
-        self.server = Server(self.binary, init=self.init_file(), options=options)
+        self.server = Server(self.binary, init=self.init_file(), options=options or self.options)
         self.server.start()
         if self.client:
             self.client.base = self.server.base

@@ -90,7 +90,7 @@ def first_token(s):
         return (delta.days * 86400 + delta.seconds) * 10**9 + delta.microseconds * 1000
     at = number(unwrapped(a.get("langwatch.timestamps")).get("first_token_at"))
     if at:
-        return int(at * 1_000_000)
+        return round(at * 1000) * 1000
     ms = number(unwrapped(a.get("langwatch.metrics")).get("first_token_ms"))
     if ms is not None:
         return start + int(ms * 1_000_000)
@@ -108,9 +108,9 @@ def first_token(s):
 
 
 def exception_of(s):
-    """What was thrown, in LangWatch's order (langwatch.md 4.6): newest exception event, then the attributes; None: nothing was."""
+    """What was thrown: the message of the newest exception event (langwatch.md 4.6); None: nothing was."""
     thrown = [e.get("exception.message") for n, _, e in s.events if n == "exception"]
-    return thrown[-1] if thrown and thrown[-1] else s.a.first("exception.message", "error.message")
+    return thrown[-1] if thrown else None
 
 
 LEVELS = {

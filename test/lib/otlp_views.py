@@ -124,7 +124,7 @@ def check_attributes(shown, o, span):
     """Every attribute of the span is in params, but what became input or output, which is stored once."""
     payload = (o["input"], o["output"])
     for key, value in model_otlp.attributes(span.get("attributes")).items():
-        if value is None or key in ("metadata", *o["modelParameters"]) or model_otlp.parsed(value) in payload or value in payload:
+        if value is None or key.split(".")[0] in ("metadata", *o["modelParameters"]) or model_otlp.parsed(value) in payload or value in payload:
             continue
         if model_otlp.typed(value)[0] in payload or model_otlp.any_json(value) in payload:
             continue
@@ -316,7 +316,7 @@ def langtrace_span(o, span):
     """Of a span in POST /api/traces: what was sent comes back verbatim, and the model under its own name (langtrace.md 11)."""
     attributes = {k: v for k, v in model_otlp.attributes(span.get("attributes")).items() if v is not None}
     if o["model"] and not any(k.startswith("langtrace.") for k in attributes):
-        attributes["gen_ai.response.model"] = o["model"]
+        attributes.setdefault("gen_ai.response.model", o["model"])
     code = int((span.get("status") or {}).get("code") or 0)
     return {
         "name": o["name"], "trace_id": o["traceId"], "span_id": o["id"], "parent_id": o["parentId"] or "", "kind": str(span.get("kind", 0)),

@@ -51,7 +51,8 @@ class Programs:
         self.environment, self.folder = environment, folder
         self.programs = [(f"{prefix}/{name}", file, word) for name, file, word in programs]
         self.command, self.need = command, need
-        self.grpc = f"127.0.0.1:{free_port()}"
+        if not environment.options:
+            environment.options = ("--otlp-http", f"127.0.0.1:{free_port()}", "--otlp-grpc", f"127.0.0.1:{free_port()}")
         self.problem = None
         self.running = None
 
@@ -69,7 +70,7 @@ class Programs:
     def start(self):
         try:
             self.need()
-            self.environment.shared(["--otlp-grpc", self.grpc])
+            self.environment.shared()
         except (Failure, Skip) as e:
             self.problem = e
             return {}
@@ -84,10 +85,12 @@ class Programs:
     def variables(self):
         """What a program is told: where the server is, and the keys of an empty project."""
         p, base = self.environment.project(), self.environment.server.base
+        _, otlp, _, grpc = self.environment.options
         return {
-            **clean_environment(), "TRACEWELL_URL": base, "TRACEWELL_GRPC": f"http://{self.grpc}",
-            "TRACEWELL_TEST_KEY": p.keys["tracewell"], "LANGWATCH_API_KEY": p.langwatch_key, "LANGWATCH_ENDPOINT": base,
-            "LUNARY_TEST_PUBLIC_KEY": p.public, "LUNARY_TEST_PRIVATE_KEY": p.private, "TRACEWELL_TEST_PROJECT": p.id,
+            **clean_environment(), "TRACEWELL_URL": base, "TRACEWELL_OTLP": f"http://{otlp}",
+            "TRACEWELL_GRPC": f"http://{grpc}", "TRACEWELL_TEST_KEY": p.keys["tracewell"],
+            "TRACEWELL_TEST_PROJECT": p.id, "LANGWATCH_API_KEY": p.langwatch_key, "LANGWATCH_ENDPOINT": base,
+            "LUNARY_TEST_PUBLIC_KEY": p.public, "LUNARY_TEST_PRIVATE_KEY": p.private,
             "LANGTRACE_API_KEY": p.lt.key, "LANGTRACE_API_HOST": f"{base}/api/trace", "NODE_NO_WARNINGS": "1"
         }
 

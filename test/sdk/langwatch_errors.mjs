@@ -35,7 +35,7 @@ const client = new LangWatch();
 const read = await client.traces.get(traceId);
 contains(read, { trace_id: traceId, error: { has_error: true }, spans: got.spans });
 await fails(client.traces.get("00000000000000000000000000000001"), "Trace not found");
-await fails(new LangWatch({ apiKey: "sk-lw-wrong" }).traces.get(traceId), "");
+await fails(new LangWatch({ apiKey: "sk-lw-wrong" }).traces.get(traceId), "Invalid auth token");
 
 const stranger = new LangWatchExporter({ apiKey: "sk-lw-wrong" });
 const refused = await new Promise((resolve) => stranger.export([], resolve));

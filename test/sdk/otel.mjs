@@ -7,10 +7,13 @@ import { key, url } from "./helper.mjs";
 
 export const transport = process.argv[2]; // http is OTLP/JSON, proto is OTLP/HTTP with protobuf, grpc
 
+// The server's three doors: its own, the one where OTLP is expected, the one of gRPC.
+const endpoints = { http: url, proto: process.env.TRACEWELL_OTLP, grpc: process.env.TRACEWELL_GRPC };
+
 Object.assign(process.env, {
   OTEL_SERVICE_NAME: "sdk-test",
   OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=staging,service.version=2.1.0",
-  OTEL_EXPORTER_OTLP_ENDPOINT: transport === "grpc" ? process.env.TRACEWELL_GRPC : url,
+  OTEL_EXPORTER_OTLP_ENDPOINT: endpoints[transport],
   OTEL_EXPORTER_OTLP_HEADERS: transport === "proto" ? `x-api-key=${key}` : `authorization=Bearer%20${key}`,
   OTEL_METRICS_EXPORTER: "none",
   OTEL_LOGS_EXPORTER: "none",

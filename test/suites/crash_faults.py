@@ -1,5 +1,6 @@
 """A full disk and a failing one: the server answers 503, stays alive or ends cleanly, and loses nothing it acknowledged."""
 import errno
+import json
 import os
 import random
 import shutil
@@ -215,6 +216,35 @@ def disk_full(environment):
             trial.server.kill()
 
 
+def project_whose_rows_fail(environment):
+    """A project that was answered with an error is not there: neither it nor a part of it, so that the client may ask again."""
+    data = tempfile.mkdtemp(prefix="tracewell-faulty-")
+    faults = Faults(environment, data)
+    server = Server(environment.binary, data=data, init=environment.init_file(3), env=faults.env)
+    made, refused = set(), set()
+    try:
+        server.start()
+        for n in range(12):  # the n-th sync of the request fails: of the accounts, of the rows, or none that it has
+            faults.arm(SYNC, errno.EIO, skip=n, count=1)
+            reply = Client(server.base).request("POST", "/api/project", {"teamId": projects.TEAM, "name": f"try {n}"},
+                                                {"X-API-Key": projects.TEAM_KEY})
+            faults.clear()
+            (made if status(reply, 200, 503).status == 200 else refused).add(f"try {n}")
+            if not server.alive():
+                server.init = None
+                server.start()
+        server.kill()
+        code, out, err = tracewell(environment.binary, "project", "list", "--json", "--data", data)
+        true(code == 0, f"project list: {err}")
+        listed = {p["name"] for p in json.loads(out)["projects"] if p["name"].startswith("try ")}
+        equal(sorted(listed), sorted(made), "projects that are there")
+        true(len(refused) >= 2 and made, f"some must fail and some not: {len(refused)} refused, {len(made)} made")
+    finally:
+        server.kill()
+        faults.close()
+        shutil.rmtree(data, ignore_errors=True)
+
+
 def tests(environment):
     many = 10**6
     for name, ops, error, count in (("one-failed-sync", SYNC, errno.EIO, 1), ("failed-syncs", SYNC, errno.EIO, many),
@@ -229,3 +259,4 @@ def tests(environment):
                              ("truncate", NAME, errno.EIO)):
         yield f"crash/nth-{name}-fails", lambda e, ops=ops, error=error: nth_calls(e, ops, error)
     yield "crash/disk-full", disk_full
+    yield "crash/project-whose-rows-fail", project_whose_rows_fail

@@ -141,7 +141,8 @@ static struct otlp_sink begin(struct otlp_kit *k)
     k->tally = (struct otlp_tally){ 0 };
     k->err = (struct err){ 0 };
     k->handed_out = 0;
-    return (struct otlp_sink){ .ctx = k, .span = on_span, .log = on_log };
+    k->batch.arena = k->arena;
+    return (struct otlp_sink){ .ctx = k, .span = on_span, .log = on_log, .batch = &k->batch };
 }
 
 void otlp_kit_protobuf(struct otlp_kit *k, enum otlp_signal signal, struct str body)

@@ -11,6 +11,7 @@ struct otlp_kit {
     struct err err;
     enum status st;
     size_t handed_out;
+    struct batch batch; /* whose bytes_most bounds the arena */
 };
 void otlp_kit_init(struct otlp_kit *k);
 void otlp_kit_fini(struct otlp_kit *k);

@@ -151,6 +151,8 @@ static void handle(void *ctx, struct http_request *r, bool heavy)
         send_moved(r);
     else if (path_is(r, "/t/Hold"))
         hold(r);
+    else if (path_is(r, "/t/Block"))
+        work_slowly(NULL, r);
     else if (path_is(r, "/t/Hop") || path_is(r, "/t/Slow")) {
         struct http_reply busy = { .status = 503 };
         if (!http_work(r, path_is(r, "/t/Slow") ? work_slowly : work_then_hop, NULL))
@@ -985,6 +987,39 @@ static void *drain_soon(void *arg)
     return NULL;
 }
 
+/* Its loop hears of both at once: the goodbye is not sent, and nothing of the connection stays behind. */
+static void a_client_goes_away_as_draining_begins(void **state)
+{
+    struct http_options o = default_options();
+    struct grpc_client busy, gone;
+    const struct linger at_once = { .l_onoff = 1 };
+    pthread_t drainer;
+    o.http_threads = 1;
+    restart(o);
+    grpc_open(&busy, server.port);
+    grpc_open(&gone, server.port);
+    assert_int_equal(grpc_status(call(&gone, "/t/Echo", frame(STR("x")))), 0);
+    server.hold = true;
+    struct grpc_call *k =
+        grpc_start(&busy, &(struct grpc_ask){ .path = "/t/Block", .body = frame(STR("x")) });
+    grpc_flush(&busy);
+    while (!server.working)
+        nap_ms(1);
+    assert_int_equal(setsockopt(gone.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+    grpc_close(&gone);
+    thread_start(&drainer, "test-drain", drain_soon, NULL);
+    while (!http_draining(server.http))
+        nap_ms(1);
+    server.hold = false;
+    assert_true(grpc_wait(k));
+    check_size(k, STR("x"));
+    grpc_close(&busy);
+    pthread_join(drainer, NULL);
+    for (int i = 0; i < 5000 && http_metrics(server.http)->connections > 0; i++)
+        nap_ms(1);
+    assert_int_equal(http_metrics(server.http)->connections, 0);
+}
+
 static void draining_answers_what_is_running(void **state)
 {
     struct grpc_client busy, idle;
@@ -1147,6 +1182,7 @@ int main(void)
         TEST(clients_that_leave),
         TEST(strangers_are_told_or_cut_off),
         TEST(idle_connections_and_calls_end),
+        TEST(a_client_goes_away_as_draining_begins),
         TEST(draining_answers_what_is_running),
         TEST(stopping_under_load),
         TEST(answers_outlive_the_server),

@@ -493,6 +493,32 @@ static void test_large(void **state)
     assert_non_null(strstr(otlp_kit_text(&kit), " \"k99999\": int 99999\n"));
 }
 
+/* The parsed JSON lies in the same arena here, so it counts as well. */
+static void test_a_bound_on_what_few_bytes_become(void **state)
+{
+    (void)state;
+    static const char *const lists[] = { "attributes", "events", "links" };
+    for (size_t i = 0; i < 3; i++) {
+        struct buf b;
+        buf_init(&b, 0);
+        buf_printf(&b, "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{" IDS ",\"%s\":[{}", lists[i]);
+        for (int k = 1; k < 300000; k++)
+            buf_add_cstr(&b, ",{}");
+        buf_add_cstr(&b, "]}]}]}]}");
+        buf_add_char(&b, 0);
+        kit.batch.bytes_most = 0;
+        otlp_kit_json(&kit, SIGNAL_TRACES, b.p);
+        assert_int_equal(kit.handed_out, 1);
+        size_t all = arena_bytes(kit.arena);
+        kit.batch.bytes_most = all - ((size_t)1 << 20);
+        otlp_kit_json(&kit, SIGNAL_TRACES, b.p);
+        assert_int_equal(kit.st, ST_TOO_LARGE);
+        assert_int_equal(kit.handed_out, 0);
+        assert_true(arena_bytes(kit.arena) < kit.batch.bytes_most);
+        buf_fini(&b);
+    }
+}
+
 /* ---- logs and metrics ----------------------------------------------------------------------------------------------- */
 
 static void assert_log(const char *record, const char *want)
@@ -560,6 +586,7 @@ int main(void)
         TEST(test_one_bad_of_three),
         TEST(test_nesting),
         TEST(test_large),
+        TEST(test_a_bound_on_what_few_bytes_become),
         TEST(test_log_records),
         TEST(test_data_points_are_counted),
     };

@@ -473,6 +473,42 @@ static void test_a_hundred_thousand_attributes(void **state)
     assert_non_null(strstr(text, " \"k99999\": int 99999\n"));
 }
 
+static struct str repeated(struct str s, size_t n)
+{
+    struct buf b;
+    buf_init(&b, 0);
+    while (n-- > 0)
+        buf_add_str(&b, s);
+    return done(&b);
+}
+
+/* Two bytes each: what they become is bounded, whatever the list. */
+static void test_a_bound_on_what_few_bytes_become(void **state)
+{
+    (void)state;
+    const size_t n = 100000;
+    const struct str bodies[] = {
+        request_of(ALL(IDS, repeated(STR("\x4a\0"), n))), /* attributes */
+        request_of(ALL(IDS, repeated(STR("\x5a\0"), n))), /* events */
+        request_of(ALL(IDS, repeated(STR("\x6a\0"), n))), /* links */
+        message(1, ALL(message(1, repeated(STR("\x0a\0"), n)), message(2, message(2, ALL(IDS))))),
+        message(1, message(2, ALL(message(1, repeated(STR("\x1a\0"), n)), message(2, ALL(IDS))))),
+        message(1, repeated(message(2, message(2, ALL(IDS))), n)), /* scopes */
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        kit.batch.bytes_most = 0;
+        otlp_kit_protobuf(&kit, SIGNAL_TRACES, bodies[i]);
+        assert_int_equal(kit.st, ST_OK);
+        assert_int_equal(kit.tally.rejected, 0);
+        assert_true(arena_bytes(kit.arena) > (size_t)3 << 20);
+        kit.batch.bytes_most = (size_t)2 << 20;
+        otlp_kit_protobuf(&kit, SIGNAL_TRACES, bodies[i]);
+        assert_int_equal(kit.st, ST_TOO_LARGE);
+        assert_non_null(strstr(kit.err.text, "more than 2 MiB when it is decoded"));
+        assert_true(arena_bytes(kit.arena) < (size_t)3 << 20);
+    }
+}
+
 /* ---- logs and metrics ----------------------------------------------------------------------------------------------- */
 
 static void assert_log(struct str record, const char *want)
@@ -539,6 +575,7 @@ int main(void)
         TEST(test_cut_short),
         TEST(test_ten_megabytes_of_text),
         TEST(test_a_hundred_thousand_attributes),
+        TEST(test_a_bound_on_what_few_bytes_become),
         TEST(test_log_records),
         TEST(test_data_points_are_counted),
     };

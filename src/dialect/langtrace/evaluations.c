@@ -87,7 +87,9 @@ static const struct row *target_of(struct arena *a, const struct row *trace)
 
 static const struct row *span_with_id(const struct row *trace, struct str id)
 {
-    for (size_t i = 0; trace && i < trace->n_observations; i++)
+    if (!trace || !trace->observations)
+        return NULL;
+    for (size_t i = 0; i < trace->n_observations; i++)
         if (str_eq(trace->observations[i].id, id))
             return &trace->observations[i];
     return NULL;

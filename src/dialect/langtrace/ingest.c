@@ -24,11 +24,12 @@ static enum status take_list(struct call *c, struct batch *b, struct json list, 
     size_t n = json_size(list);
     *o = (struct otlp_outcome){ .signal = SIGNAL_TRACES, .empty = n == 0 };
     c->state = o;
-    batch_results(b, n);
     struct otlp_mapper *mapper =
         otlp_mapper_new(b, c->caller->project, c->now_ns, call_header(c, "x-langtrace-session-id"));
-    langtrace__read_spans(b, list, mapper, &o->tally);
+    enum status st = langtrace__read_spans(b, list, mapper, &o->tally, err);
     otlp_mapper_free(mapper);
+    if (st != ST_OK)
+        return st;
     if (n > 0 && o->tally.rejected == n)
         return err_set(
             err, ST_INVALID, "none of the %zu spans can be kept; the first: %.300s", n, o->tally.first.text);

@@ -1,12 +1,12 @@
 /*
  * langtrace_priv: what the files of this folder share. Numbers in comments are sections of langtrace.md.
  *
- * langtrace.c   routes, errors, small helpers        accounts.c   projects and keys (4, 5)
- * tests.c       manual evaluators (4, 8)         ingest.c     taking spans (3)
- * read_spans.c  Langtrace's own span list (3)    traces.c     POST /traces (7)
+ * langtrace.c   routes, errors, small helpers        accounts.c     projects and keys (4, 5)
+ * ingest.c      taking spans (3)                     tests.c        manual evaluators (4, 8)
+ * read_spans.c  Langtrace's own span list (3)        evaluations.c  evaluations and feedback (8)
+ * traces.c      POST /traces (7)                     datasets.c     datasets and runs (8)
  * span.c        a span as Langtrace shows it (7, 11)
- * prompts.c, prompts_edit.c  prompt sets (6, 8)  evaluations.c  evaluations and feedback (8)
- * datasets.c    datasets and runs (8)
+ * prompts.c, prompts_edit.c, prompts_priv.h          prompt sets and prompts (6, 8)
  */
 #ifndef DIALECT_LANGTRACE_PRIV_H
 #define DIALECT_LANGTRACE_PRIV_H
@@ -38,10 +38,10 @@ void langtrace__kv_text(struct jw *w, const char *key, struct str s);
 
 /* ---- read_spans.c ---- */
 
-/* Read a JSON array of spans and map each. What cannot be kept is counted in `tally`, with its place, and rejected in the batch, which has a
- * result for each span. */
-void langtrace__read_spans(
-    struct batch *b, struct json list, struct otlp_mapper *mapper, struct otlp_tally *tally);
+/* Read a JSON array of spans and map each. What cannot be kept is counted in `tally`, with its place, and rejected in the batch, which gets a
+ * result for each span. ST_TOO_LARGE: the batch would pass its bound. */
+MUST_CHECK enum status langtrace__read_spans(
+    struct batch *b, struct json list, struct otlp_mapper *mapper, struct otlp_tally *tally, struct err *err);
 
 /* ---- span.c ---- */
 

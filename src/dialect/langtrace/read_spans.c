@@ -328,32 +328,28 @@ static enum status read_span(struct reader *r, struct json v, struct otlp_span *
     return ST_OK;
 }
 
-/* The answer tells the first and counts the rest. */
-static void refuse(
-    struct batch *b, struct otlp_tally *tally, uint32_t index, uint32_t *first, struct err *err)
+static void refuse(struct batch *b, struct otlp_tally *tally, uint32_t index, struct err *err)
 {
     char place[32];
     struct err placed;
-    if (tally->rejected > 0) {
-        tally->rejected++;
-        batch_reject_too(b, index, *first);
-        return;
-    }
-    *first = index;
     snprintf(place, sizeof place, "[%u]", index);
     err_under(err, place);
     err_set(&placed, ST_INVALID, "%s %.300s", err->path, err->text);
     otlp_reject(tally, &placed);
-    batch_reject(b, index, &placed);
+    b->results[index] = (struct event_result){ .outcome = OUTCOME_REJECTED, .err = &tally->first };
 }
 
-void langtrace__read_spans(
-    struct batch *b, struct json list, struct otlp_mapper *mapper, struct otlp_tally *tally)
+enum status langtrace__read_spans(struct batch *b, struct json list, struct otlp_mapper *mapper,
+    struct otlp_tally *tally, struct err *failure)
 {
+    enum status room = batch_room(b, json_size(list) * sizeof *b->results, failure);
+    if (room != ST_OK)
+        return room;
+    batch_results(b, json_size(list));
     struct reader r = { .a = b->arena };
     struct json v;
-    uint32_t index = 0, first = 0;
-    for (struct json_iter it = json_iter(list); json_next(&it, NULL, &v); index++) {
+    uint32_t index = 0;
+    for (struct json_iter it = json_iter(list); room == ST_OK && json_next(&it, NULL, &v); index++) {
         struct otlp_span s = { .index = index, .start_ns = TIME_NONE, .end_ns = TIME_NONE };
         struct err err = { 0 };
         tally->seen++;
@@ -361,6 +357,8 @@ void langtrace__read_spans(
         if (st == ST_OK)
             st = otlp_map_span(mapper, &s, &err);
         if (st != ST_OK)
-            refuse(b, tally, index, &first, &err);
+            refuse(b, tally, index, &err);
+        room = batch_room(b, 0, failure);
     }
+    return room;
 }

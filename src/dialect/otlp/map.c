@@ -154,19 +154,17 @@ static struct str object_of(struct mapping *x, const struct otlp_attributes *lis
     return otlp__end(x, &w);
 }
 
-/* What all spans of a resource or scope need is made once a request. */
-static struct shared *shared_of(struct mapping *x, const struct otlp_attributes *list, void **mapped)
+static const struct shared *shared_of(struct mapping *x, const struct otlp_attributes *list, struct shared *s)
 {
-    if (*mapped)
-        return *mapped;
-    struct shared *s = arena_alloc(x->arena, sizeof *s);
+    if (s->of == list)
+        return s;
+    *s = (struct shared){ .of = list };
     for (size_t i = 0; i < list->n; i++) {
         enum attribute_slot slot = slot_of(list->items[i].key);
         if (slot != ATTR_END)
             s->slots.slot[slot] = &list->items[i];
     }
     s->attributes_json = object_of(x, list);
-    *mapped = s;
     return s;
 }
 
@@ -333,7 +331,9 @@ struct otlp_mapper *otlp_mapper_new(struct batch *b, int32_t project, int64_t no
 {
     pthread_once(&index_once, fill_index);
     struct otlp_mapper *m = arena_alloc(b->arena, sizeof *m);
-    *m = (struct otlp_mapper){ b, arena_new(), project, now_ns, session_hint };
+    *m = (struct otlp_mapper){
+        .batch = b, .scratch = arena_new(), .project = project, .now_ns = now_ns, .session_hint = session_hint
+    };
     return m;
 }
 
@@ -412,8 +412,8 @@ void otlp__open(struct mapping *x, struct otlp_mapper *m, const struct otlp_span
     buf_init(&x->text, 0);
     x->input_origin = x->output_origin = (struct origin){ ORIGIN_NONE, ORIGIN_NONE, ORIGIN_NONE };
     fill_slots(x);
-    x->resource = shared_of(x, &s->resource->attributes, &s->resource->mapped);
-    x->scope = shared_of(x, &s->scope->attributes, &s->scope->mapped);
+    x->resource = shared_of(x, &s->resource->attributes, &m->resource);
+    x->scope = shared_of(x, &s->scope->attributes, &m->scope);
     recognise(x);
     parse_blobs(x);
 }

@@ -173,6 +173,7 @@ static bool add_message(struct otlp_mapper *m, const struct otlp_log *l, struct 
     event_set_text(e, RECORD_parent_id, l->span_id);
     event_set_text(e, RECORD_trace_id, l->trace_id);
     event_set_int(e, RECORD_time_ns, l->time_ns);
+    event_set_int(e, RECORD_seq, l->index);
     event_set_text(e, RECORD_status, role.p ? STR(MESSAGE_INPUT) : STR(MESSAGE_OUTPUT));
     event_set_json(e, RECORD_body, message);
     return true;

@@ -50,8 +50,9 @@ struct slots {
     const struct otlp_attribute *slot[ATTR_COUNT]; /* NULL: not there. The last one of a key */
 };
 
-/* What the spans of one resource or scope share. */
+/* What the spans of one resource or scope share: they follow each other, so the last one is kept. */
 struct shared {
+    const struct otlp_attributes *of; /* NULL: of none yet */
     struct slots slots;
     struct str attributes_json; /* object; absent when there are none */
 };
@@ -79,7 +80,7 @@ struct mapping {
     struct arena *arena;   /* of the batch */
     struct arena *scratch; /* of this span */
     const struct otlp_span *span;
-    struct shared *resource, *scope;
+    const struct shared *resource, *scope;
     struct slots slots;
     uint8_t *use; /* enum attribute_use, one per attribute of the span */
     struct member *members[FAM_COUNT], *last_member[FAM_COUNT];
@@ -104,6 +105,7 @@ struct otlp_mapper {
     int32_t project;
     int64_t now_ns;
     struct str session_hint;
+    struct shared resource, scope;
     size_t dropped;         /* values that should have been JSON objects (2.14) */
     struct str dropped_key; /* of the first one */
 };

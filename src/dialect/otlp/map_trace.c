@@ -144,6 +144,12 @@ static struct str shared_value(const struct mapping *x, const struct who *who, s
     return fallback;
 }
 
+static struct str who_text(const struct mapping *x, enum attribute_slot slot, const struct any *v)
+{
+    bool mlflow = slot == ATTR_mlflow_trace_user || slot == ATTR_mlflow_trace_session;
+    return mlflow ? otlp__mlflow_text(x, v) : otlp__text(x, v);
+}
+
 /* The first there is, under the member that has its rank. What is no id is nobody. */
 static void write_who(const struct mapping *x, struct jw *w, const struct who *who, struct str fallback)
 {
@@ -155,7 +161,7 @@ static void write_who(const struct mapping *x, struct jw *w, const struct who *w
         v = &named;
     if (!v)
         v = otlp__first(x, who->after, &slot);
-    struct str id = v ? otlp__text(x, v) : shared_value(x, who, fallback);
+    struct str id = v ? who_text(x, slot, v) : shared_value(x, who, fallback);
     if (v && slot != ATTR_END && is_trace_key(slot))
         member = who->key;
     else if (!v)

@@ -42,12 +42,10 @@ struct otlp_attributes {
 
 struct otlp_resource {
     struct otlp_attributes attributes;
-    void *mapped; /* the mapper's own, NULL at first: what many spans share is prepared once */
 };
 struct otlp_scope {
     struct str name, version;
     struct otlp_attributes attributes;
-    void *mapped;
 };
 
 struct otlp_event {
@@ -65,7 +63,7 @@ struct otlp_link {
 enum otlp_status { STATUS_UNSET, STATUS_OK, STATUS_ERROR };
 
 struct otlp_span {
-    struct otlp_resource *resource; /* never NULL */
+    struct otlp_resource *resource; /* never NULL; each of a request at an address of its own, as the scope */
     struct otlp_scope *scope;       /* never NULL */
     struct str trace_id, span_id;   /* 32 and 16 lower-case hex digits; on Langtrace's JSON any id */
     struct str parent_id;           /* absent: a root */
@@ -108,6 +106,7 @@ struct otlp_sink {
     void *ctx;
     void (*span)(void *ctx, const struct otlp_span *s);
     void (*log)(void *ctx, const struct otlp_log *l);
+    const struct batch *batch; /* whose bound ends the reading: ST_TOO_LARGE; NULL: none */
 };
 struct otlp_tally {
     size_t seen;     /* spans, log records or data points in the request */
@@ -117,8 +116,8 @@ struct otlp_tally {
 };
 void otlp_reject(struct otlp_tally *t, const struct err *err);
 
-/* Read a whole request. ST_INVALID: undecodable; err says where (offset in bytes for protobuf, line and column for JSON), and nothing
- * was handed out that counts: the caller drops the batch. Metrics are only counted. */
+/* Read a whole request. ST_INVALID: undecodable; err says where (offset in bytes for protobuf, line and column for JSON). ST_TOO_LARGE: the
+ * batch would pass its bound. After either nothing was handed out that counts: the caller drops the batch. Metrics are only counted. */
 MUST_CHECK enum status otlp_read_protobuf(struct arena *a, struct str body, enum otlp_signal signal,
     const struct otlp_sink *sink, struct otlp_tally *tally, struct err *err);
 MUST_CHECK enum status otlp_read_json(struct arena *a, struct json body, enum otlp_signal signal,

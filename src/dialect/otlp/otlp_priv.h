@@ -46,7 +46,14 @@ const struct otlp_words *otlp__words(enum otlp_signal signal);
 
 /* An item begins; false: what it stands in cannot be kept, and it is refused already. */
 bool otlp__item(struct reading *r);
-void otlp__refuse(struct reading *r, const struct err *err);
+/* The item ends: ST_UNPROCESSABLE refuses it and is ST_OK. */
+enum status otlp__item_end(struct reading *r, enum status st, const struct err *err);
+/* The same of a resource or scope, for each item in it: *fault is `where` it was. */
+enum status otlp__keep_fault(enum status st, const char *where, struct err *err, struct err *fault);
+/* Put "list[i]" before the place of what is unprocessable. */
+enum status otlp__under(enum status st, const char *list, size_t i, struct err *err);
+/* Is there room for `n` more of `size` bytes? ST_TOO_LARGE: the batch has a bound (struct otlp_sink). */
+MUST_CHECK enum status otlp__room(const struct reading *r, size_t n, size_t size, struct err *err);
 /* The item is complete: hand it out, or refuse it for its ids. */
 void otlp__take_span(struct reading *r, struct otlp_span *s);
 void otlp__take_log(struct reading *r, struct otlp_log *l);
@@ -83,7 +90,7 @@ struct pieces otlp__pieces_of(struct protobuf in, uint32_t number);
 struct pieces otlp__one_piece(struct protobuf piece); /* a message that is known to be in one */
 MUST_CHECK enum status otlp__pieces_next(
     struct pieces *p, struct protobuf_field *f, bool *more, struct err *err);
-/* How often field `number`, a message, stands in it. */
+/* How often field `number`, a message, stands in p. */
 MUST_CHECK enum status otlp__count_fields(struct pieces p, uint32_t number, size_t *n, struct err *err);
 struct str otlp__field_text(struct reading *r, const struct protobuf_field *f); /* empty is absent */
 /* An AnyValue; a KeyValue, as the next of `to`, which has room. ST_UNPROCESSABLE: too deep. */
@@ -91,7 +98,11 @@ MUST_CHECK enum status otlp__read_value(
     struct reading *r, struct pieces value, struct any *out, struct err *err);
 MUST_CHECK enum status otlp__read_attribute(
     struct reading *r, struct protobuf kv, struct otlp_attributes *to, struct err *err);
-struct otlp_attributes otlp__room_for(struct reading *r, size_t n);
+/* Room for n attributes; for as many as message m has fields `number`. */
+MUST_CHECK enum status otlp__attributes_room(
+    struct reading *r, size_t n, struct otlp_attributes *to, struct err *err);
+MUST_CHECK enum status otlp__attributes_room_of(
+    struct reading *r, struct pieces m, uint32_t number, struct otlp_attributes *to, struct err *err);
 
 /* ---- ids and numbers of the JSON form (ids.c) ----------------------------------------------------------------------- */
 

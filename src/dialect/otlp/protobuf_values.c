@@ -237,8 +237,18 @@ enum status otlp__read_attribute(
     return st;
 }
 
-struct otlp_attributes otlp__room_for(struct reading *r, size_t n)
+enum status otlp__attributes_room(struct reading *r, size_t n, struct otlp_attributes *to, struct err *err)
 {
-    return (struct otlp_attributes){ .items =
-                                         n ? arena_array(r->arena, n, sizeof(struct otlp_attribute)) : NULL };
+    enum status st = otlp__room(r, n, sizeof *to->items, err);
+    if (st == ST_OK && n)
+        to->items = arena_array(r->arena, n, sizeof *to->items);
+    return st;
+}
+
+enum status otlp__attributes_room_of(
+    struct reading *r, struct pieces m, uint32_t number, struct otlp_attributes *to, struct err *err)
+{
+    size_t n;
+    enum status st = otlp__count_fields(m, number, &n, err);
+    return st == ST_OK ? otlp__attributes_room(r, n, to, err) : st;
 }

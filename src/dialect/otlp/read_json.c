@@ -112,7 +112,10 @@ static int enum_of(struct json v, struct str prefix, const char *const *names, i
 static enum status set_attributes(
     struct reading *r, struct json list, struct json dropped, struct otlp_attributes *out, struct err *err)
 {
-    enum status st = otlp__attributes_of_json(r->arena, list, out, err);
+    enum status st = otlp__room(r, json_size(list), sizeof *out->items, err);
+    if (st != ST_OK)
+        return st;
+    st = otlp__attributes_of_json(r->arena, list, out, err);
     out->dropped = small_of(dropped);
     if (st != ST_OK)
         err_under(err, "attributes");
@@ -197,26 +200,17 @@ static enum status check_list(struct json list, const char *field, struct err *e
     return json_is_set(list) && !json_is_arr(list) ? wrong(err, field, "a list", list) : ST_OK;
 }
 
-static enum status under(enum status st, const char *list, size_t i, struct err *err)
-{
-    char place[64];
-    if (st != ST_OK) {
-        snprintf(place, sizeof place, "%s[%zu]", list, i);
-        err_under(err, place);
-    }
-    return st;
-}
-
 static enum status read_events(struct reading *r, struct json list, struct otlp_span *s, struct err *err)
 {
     struct json_iter it = json_iter(list);
     struct json item;
     enum status st = check_list(list, "events", err);
-    if (st != ST_OK || json_size(list) == 0)
+    if (st != ST_OK || json_size(list) == 0 ||
+        (st = otlp__room(r, json_size(list), sizeof *s->events, err)) != ST_OK)
         return st;
     s->events = arena_array(r->arena, json_size(list), sizeof *s->events);
     for (; st == ST_OK && json_next(&it, NULL, &item); s->n_events++)
-        st = under(read_event(r, item, &s->events[s->n_events], err), "events", s->n_events, err);
+        st = otlp__under(read_event(r, item, &s->events[s->n_events], err), "events", s->n_events, err);
     return st;
 }
 
@@ -225,11 +219,12 @@ static enum status read_links(struct reading *r, struct json list, struct otlp_s
     struct json_iter it = json_iter(list);
     struct json item;
     enum status st = check_list(list, "links", err);
-    if (st != ST_OK || json_size(list) == 0)
+    if (st != ST_OK || json_size(list) == 0 ||
+        (st = otlp__room(r, json_size(list), sizeof *s->links, err)) != ST_OK)
         return st;
     s->links = arena_array(r->arena, json_size(list), sizeof *s->links);
     for (; st == ST_OK && json_next(&it, NULL, &item); s->n_links++)
-        st = under(read_link(r, item, &s->links[s->n_links], err), "links", s->n_links, err);
+        st = otlp__under(read_link(r, item, &s->links[s->n_links], err), "links", s->n_links, err);
     return st;
 }
 
@@ -310,21 +305,17 @@ static enum status fill_span(struct reading *r, const struct json *m, struct otl
     return read_links(r, m[SPAN_LINKS], s, err);
 }
 
-static void read_span(struct reading *r, struct json v, struct err *err)
+static enum status read_span(struct reading *r, struct json v, struct err *err)
 {
     struct otlp_span s = { .resource = r->resource, .scope = r->scope };
     struct json m[SPAN_MEMBERS];
-    enum status st = ST_OK;
     if (!json_is_obj(v))
-        st = wrong(err, "", "an object", v);
-    else {
-        members(v, span_names, SPAN_MEMBERS, m);
-        st = fill_span(r, m, &s, err);
-    }
+        return wrong(err, "", "an object", v);
+    members(v, span_names, SPAN_MEMBERS, m);
+    enum status st = fill_span(r, m, &s, err);
     if (st == ST_OK)
         otlp__take_span(r, &s);
-    else
-        otlp__refuse(r, err);
+    return st;
 }
 
 /* ---- log records ---------------------------------------------------------------------------------------------------- */
@@ -386,21 +377,17 @@ static enum status fill_log(struct reading *r, const struct json *m, struct otlp
     return st;
 }
 
-static void read_log(struct reading *r, struct json v, struct err *err)
+static enum status read_log(struct reading *r, struct json v, struct err *err)
 {
     struct otlp_log l = { .resource = r->resource, .scope = r->scope };
     struct json m[LOG_MEMBERS];
-    enum status st = ST_OK;
     if (!json_is_obj(v))
-        st = wrong(err, "", "an object", v);
-    else {
-        members(v, log_names, LOG_MEMBERS, m);
-        st = fill_log(r, m, &l, err);
-    }
+        return wrong(err, "", "an object", v);
+    members(v, log_names, LOG_MEMBERS, m);
+    enum status st = fill_log(r, m, &l, err);
     if (st == ST_OK)
         otlp__take_log(r, &l);
-    else
-        otlp__refuse(r, err);
+    return st;
 }
 
 /* ---- metrics -------------------------------------------------------------------------------------------------------- */
@@ -420,57 +407,51 @@ static void count_points(struct reading *r, struct json metric)
 
 /* ---- the envelope, which is the same for the three -------------------------------------------------------------------- */
 
-static void read_item(struct reading *r, struct json v)
+static enum status read_item(struct reading *r, struct json v, struct err *err)
 {
-    struct err err = { 0 };
-    if (r->signal == SIGNAL_METRICS)
+    struct err own = { 0 };
+    enum status st = otlp__room(r, 0, 0, &own);
+    if (st == ST_OK && r->signal == SIGNAL_METRICS)
         count_points(r, v);
-    else if (otlp__item(r)) {
-        if (r->signal == SIGNAL_LOGS)
-            read_log(r, v, &err);
-        else
-            read_span(r, v, &err);
-    }
+    else if (st == ST_OK && otlp__item(r))
+        st = r->signal == SIGNAL_LOGS ? read_log(r, v, &own) : read_span(r, v, &own);
+    st = otlp__item_end(r, st, &own);
+    if (st != ST_OK)
+        *err = own;
+    return st;
 }
 
-static struct otlp_scope *scope_of(struct reading *r, struct json v)
+static enum status fill_scope(struct reading *r, struct json v, struct err *err)
 {
     static const struct str names[] = { STR_INIT("name"), STR_INIT("version"), STR_INIT("attributes"),
         STR_INIT("droppedAttributesCount") };
-    struct otlp_scope *scope = arena_alloc(r->arena, sizeof *scope);
+    struct otlp_scope *scope = r->scope;
     struct json m[4];
-    struct err *fault = &r->scope_fault;
-    *fault = (struct err){ 0 };
+    enum status st;
     if (json_is_set(v) && !json_is_obj(v))
-        (void)wrong(fault, "", "an object", v);
+        return wrong(err, "", "an object", v);
     members(v, names, 4, m);
-    if (fault->code != ST_OK || set_text(fault, "name", m[0], &scope->name) != ST_OK ||
-        set_text(fault, "version", m[1], &scope->version) != ST_OK ||
-        set_attributes(r, m[2], m[3], &scope->attributes, fault) != ST_OK)
-        err_under(fault, "scope");
-    return scope;
+    if ((st = set_text(err, "name", m[0], &scope->name)) != ST_OK ||
+        (st = set_text(err, "version", m[1], &scope->version)) != ST_OK)
+        return st;
+    return set_attributes(r, m[2], m[3], &scope->attributes, err);
 }
 
-static struct otlp_resource *resource_of(struct reading *r, struct json v)
+static enum status fill_resource(struct reading *r, struct json v, struct err *err)
 {
     static const struct str names[] = { STR_INIT("attributes"), STR_INIT("droppedAttributesCount") };
-    struct otlp_resource *resource = arena_alloc(r->arena, sizeof *resource);
     struct json m[2];
-    struct err *fault = &r->resource_fault;
-    *fault = (struct err){ 0 };
     if (json_is_set(v) && !json_is_obj(v))
-        (void)wrong(fault, "", "an object", v);
+        return wrong(err, "", "an object", v);
     members(v, names, 2, m);
-    if (fault->code != ST_OK || set_attributes(r, m[0], m[1], &resource->attributes, fault) != ST_OK)
-        err_under(fault, "resource");
-    return resource;
+    return set_attributes(r, m[0], m[1], &r->resource->attributes, err);
 }
 
 /* A list of the envelope, or an object in it, is of the wrong type: the request cannot be read. */
 static enum status unreadable(enum status st, struct err *err)
 {
-    if (st == ST_OK)
-        return ST_OK;
+    if (st != ST_UNPROCESSABLE)
+        return st;
     struct err e = *err;
     err_at(err, ST_INVALID, e.path, "%s %.200s", e.path, e.text);
     return ST_INVALID;
@@ -484,14 +465,15 @@ static enum status read_scope(struct reading *r, struct json v, struct err *err)
     if (!json_is_obj(v))
         return wrong(err, "", "an object", v);
     members(v, names, 3, m);
-    r->scope = scope_of(r, json_is_set(m[1]) ? m[1] : m[2]);
-    enum status st = check_list(m[0], words->items.p, err);
-    if (st != ST_OK)
-        return st;
+    r->scope = arena_alloc(r->arena, sizeof *r->scope);
+    enum status st =
+        otlp__keep_fault(fill_scope(r, json_is_set(m[1]) ? m[1] : m[2], err), "scope", err, &r->scope_fault);
+    if (st == ST_OK)
+        st = check_list(m[0], words->items.p, err);
     struct json_iter it = json_iter(m[0]);
-    for (r->at_item = 0; json_next(&it, NULL, &item); r->at_item++)
-        read_item(r, item);
-    return ST_OK;
+    for (r->at_item = 0; st == ST_OK && json_next(&it, NULL, &item); r->at_item++)
+        st = read_item(r, item, err);
+    return st;
 }
 
 static enum status read_scopes(struct reading *r, struct json list, struct str name, struct err *err)
@@ -501,7 +483,7 @@ static enum status read_scopes(struct reading *r, struct json list, struct str n
     enum status st = check_list(list, name.p, err);
     r->scopes_name = name.p;
     for (r->at_scope = 0; st == ST_OK && json_next(&it, NULL, &item); r->at_scope++)
-        st = under(read_scope(r, item, err), name.p, r->at_scope, err);
+        st = otlp__under(read_scope(r, item, err), name.p, r->at_scope, err);
     return st;
 }
 
@@ -513,8 +495,10 @@ static enum status read_resource(struct reading *r, struct json v, struct err *e
     if (!json_is_obj(v))
         return wrong(err, "", "an object", v);
     members(v, names, 3, m);
-    r->resource = resource_of(r, m[0]);
-    enum status st = read_scopes(r, m[1], names[1], err);
+    r->resource = arena_alloc(r->arena, sizeof *r->resource);
+    enum status st = otlp__keep_fault(fill_resource(r, m[0], err), "resource", err, &r->resource_fault);
+    if (st == ST_OK)
+        st = read_scopes(r, m[1], names[1], err);
     return st == ST_OK ? read_scopes(r, m[2], names[2], err) : st;
 }
 
@@ -529,7 +513,7 @@ enum status otlp__read_json(struct reading *r, struct json body, struct err *err
     struct json_iter it = json_iter(list);
     enum status st = check_list(list, words->resources.p, err);
     for (r->at_resource = 0; st == ST_OK && json_next(&it, NULL, &item); r->at_resource++)
-        st = under(read_resource(r, item, err), words->resources.p, r->at_resource, err);
+        st = otlp__under(read_resource(r, item, err), words->resources.p, r->at_resource, err);
     return unreadable(st, err);
 }
 

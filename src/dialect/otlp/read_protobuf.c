@@ -18,26 +18,14 @@
 
 /* ---- resource and scope --------------------------------------------------------------------------------------------- */
 
-/* ST_UNPROCESSABLE is kept for each span below; only ST_INVALID ends the reading. */
-static enum status keep_fault(enum status st, const char *where, struct err *err, struct err *fault)
-{
-    if (st != ST_UNPROCESSABLE)
-        return st;
-    *fault = *err;
-    err_under(fault, where);
-    return ST_OK;
-}
-
 static enum status fill_resource(struct reading *r, struct pieces message, struct err *err)
 {
     struct otlp_attributes *to = &r->resource->attributes;
     struct protobuf_field f;
     bool more;
-    size_t n;
-    enum status st = otlp__count_fields(message, 1, &n, err);
+    enum status st = otlp__attributes_room_of(r, message, 1, to, err);
     if (st != ST_OK)
         return st;
-    *to = otlp__room_for(r, n);
     while ((st = otlp__pieces_next(&message, &f, &more, err)) == ST_OK && more) {
         if (TAG_OF(f) == TAG(1, WIRE_BYTES))
             st = otlp__read_attribute(r, protobuf_inside(&message.piece, f.data), to, err);
@@ -54,11 +42,9 @@ static enum status fill_scope(struct reading *r, struct pieces message, struct e
     struct otlp_scope *scope = r->scope;
     struct protobuf_field f;
     bool more;
-    size_t n;
-    enum status st = otlp__count_fields(message, 3, &n, err);
+    enum status st = otlp__attributes_room_of(r, message, 3, &scope->attributes, err);
     if (st != ST_OK)
         return st;
-    scope->attributes = otlp__room_for(r, n);
     while ((st = otlp__pieces_next(&message, &f, &more, err)) == ST_OK && more) {
         switch (TAG_OF(f)) {
         case TAG(1, WIRE_BYTES): scope->name = otlp__field_text(r, &f); break;
@@ -128,10 +114,8 @@ static enum status read_event(struct reading *r, struct protobuf p, struct otlp_
 {
     struct protobuf_field f;
     bool more;
-    size_t n;
-    enum status st = otlp__count_fields(otlp__one_piece(p), 3, &n, err);
     *e = (struct otlp_event){ .time_ns = TIME_NONE };
-    e->attributes = otlp__room_for(r, n);
+    enum status st = otlp__attributes_room_of(r, otlp__one_piece(p), 3, &e->attributes, err);
     while (st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more)
         switch (TAG_OF(f)) {
         case TAG(1, WIRE_FIXED64): st = otlp__set_time(err, "timeUnixNano", f.value, &e->time_ns); break;
@@ -149,10 +133,8 @@ static enum status read_link(struct reading *r, struct protobuf p, struct otlp_l
 {
     struct protobuf_field f;
     bool more;
-    size_t n;
-    enum status st = otlp__count_fields(otlp__one_piece(p), 4, &n, err);
     *l = (struct otlp_link){ 0 };
-    l->attributes = otlp__room_for(r, n);
+    enum status st = otlp__attributes_room_of(r, otlp__one_piece(p), 4, &l->attributes, err);
     while (st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more)
         switch (TAG_OF(f)) {
         case TAG(1, WIRE_BYTES): l->trace_id = hex_of(r, f.data); break;
@@ -207,25 +189,15 @@ static enum status read_head(struct reading *r, struct protobuf p, struct otlp_s
     return st;
 }
 
-static enum status under(enum status st, const char *list, size_t i, struct err *err)
-{
-    char place[32];
-    if (st == ST_UNPROCESSABLE) {
-        snprintf(place, sizeof place, "%s[%zu]", list, i);
-        err_under(err, place);
-    }
-    return st;
-}
-
 static enum status read_lists(
     struct reading *r, struct protobuf p, struct otlp_span *s, const struct span_lists *n, struct err *err)
 {
     struct protobuf_field f;
     bool more;
-    enum status st = ST_OK;
-    int64_t dropped = s->attributes.dropped;
-    s->attributes = otlp__room_for(r, n->attributes);
-    s->attributes.dropped = dropped;
+    enum status st = otlp__attributes_room(r, n->attributes, &s->attributes, err);
+    if (st != ST_OK || (st = otlp__room(r, n->events, sizeof *s->events, err)) != ST_OK ||
+        (st = otlp__room(r, n->links, sizeof *s->links, err)) != ST_OK)
+        return st;
     s->events = n->events ? arena_array(r->arena, n->events, sizeof *s->events) : NULL;
     s->links = n->links ? arena_array(r->arena, n->links, sizeof *s->links) : NULL;
     while (st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more) {
@@ -233,11 +205,11 @@ static enum status read_lists(
         switch (TAG_OF(f)) {
         case TAG(9, WIRE_BYTES): st = otlp__read_attribute(r, piece, &s->attributes, err); break;
         case TAG(11, WIRE_BYTES):
-            st = under(read_event(r, piece, &s->events[s->n_events], err), "events", s->n_events, err);
+            st = otlp__under(read_event(r, piece, &s->events[s->n_events], err), "events", s->n_events, err);
             s->n_events++;
             break;
         case TAG(13, WIRE_BYTES):
-            st = under(read_link(r, piece, &s->links[s->n_links], err), "links", s->n_links, err);
+            st = otlp__under(read_link(r, piece, &s->links[s->n_links], err), "links", s->n_links, err);
             s->n_links++;
             break;
         default: break;
@@ -269,9 +241,7 @@ static enum status read_span(struct reading *r, struct protobuf p, struct err *e
     enum status st = fill_span(r, p, &s, err);
     if (st == ST_OK)
         otlp__take_span(r, &s);
-    else if (st == ST_UNPROCESSABLE)
-        otlp__refuse(r, err);
-    return st == ST_UNPROCESSABLE ? ST_OK : st;
+    return otlp__item_end(r, st, err);
 }
 
 /* ---- log records ---------------------------------------------------------------------------------------------------- */
@@ -310,12 +280,8 @@ static enum status read_log_fields(
 static enum status fill_log(struct reading *r, struct protobuf p, struct otlp_log *l, struct err *err)
 {
     struct log_parts parts = { .observed_ns = TIME_NONE };
-    size_t n;
-    enum status st = otlp__count_fields(otlp__one_piece(p), 6, &n, err);
-    if (st != ST_OK)
-        return st;
-    l->attributes = otlp__room_for(r, n);
-    if ((st = read_log_fields(r, p, l, &parts, err)) != ST_OK ||
+    enum status st = otlp__attributes_room_of(r, otlp__one_piece(p), 6, &l->attributes, err);
+    if (st != ST_OK || (st = read_log_fields(r, p, l, &parts, err)) != ST_OK ||
         (st = otlp__read_value(r, otlp__pieces_of(p, 5), &l->body, err)) != ST_OK ||
         (st = set_id_if_any(r, "traceId", parts.trace, TRACE_ID_BYTES, &l->trace_id, err)) != ST_OK)
         return st;
@@ -332,9 +298,7 @@ static enum status read_log(struct reading *r, struct protobuf p, struct err *er
     enum status st = fill_log(r, p, &l, err);
     if (st == ST_OK)
         otlp__take_log(r, &l);
-    else if (st == ST_UNPROCESSABLE)
-        otlp__refuse(r, err);
-    return st == ST_UNPROCESSABLE ? ST_OK : st;
+    return otlp__item_end(r, st, err);
 }
 
 /* ---- metrics -------------------------------------------------------------------------------------------------------- */
@@ -361,6 +325,9 @@ static enum status read_metric(struct reading *r, struct protobuf p, struct err 
 
 static enum status read_item(struct reading *r, struct protobuf p, struct err *err)
 {
+    enum status st = otlp__room(r, 0, 0, err);
+    if (st != ST_OK)
+        return st;
     switch (r->signal) {
     case SIGNAL_TRACES: return read_span(r, p, err);
     case SIGNAL_LOGS: return read_log(r, p, err);
@@ -373,8 +340,8 @@ static enum status read_scope(struct reading *r, struct protobuf p, struct err *
     struct protobuf_field f;
     bool more;
     r->scope = arena_alloc(r->arena, sizeof *r->scope);
-    r->scope_fault.code = ST_OK;
-    enum status st = keep_fault(fill_scope(r, otlp__pieces_of(p, 1), err), "scope", err, &r->scope_fault);
+    enum status st =
+        otlp__keep_fault(fill_scope(r, otlp__pieces_of(p, 1), err), "scope", err, &r->scope_fault);
     for (r->at_item = 0; st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more;)
         if (TAG_OF(f) == TAG(2, WIRE_BYTES)) {
             st = read_item(r, protobuf_inside(&p, f.data), err);
@@ -388,9 +355,8 @@ static enum status read_resource(struct reading *r, struct protobuf p, struct er
     struct protobuf_field f;
     bool more;
     r->resource = arena_alloc(r->arena, sizeof *r->resource);
-    r->resource_fault.code = ST_OK;
     enum status st =
-        keep_fault(fill_resource(r, otlp__pieces_of(p, 1), err), "resource", err, &r->resource_fault);
+        otlp__keep_fault(fill_resource(r, otlp__pieces_of(p, 1), err), "resource", err, &r->resource_fault);
     for (r->at_scope = 0; st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more;)
         if (TAG_OF(f) == TAG(2, WIRE_BYTES) || TAG_OF(f) == TAG(OLD_SCOPES, WIRE_BYTES)) {
             st = read_scope(r, protobuf_inside(&p, f.data), err);

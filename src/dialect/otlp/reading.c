@@ -43,7 +43,7 @@ void otlp_reject(struct otlp_tally *t, const struct err *err)
         t->first = *err;
 }
 
-void otlp__refuse(struct reading *r, const struct err *err)
+static void refuse(struct reading *r, const struct err *err)
 {
     const struct otlp_words *words = otlp__words(r->signal);
     struct err placed = *err;
@@ -61,8 +61,41 @@ bool otlp__item(struct reading *r)
     r->tally->seen++;
     if (r->resource_fault.code == ST_OK && r->scope_fault.code == ST_OK)
         return true;
-    otlp__refuse(r, r->resource_fault.code != ST_OK ? &r->resource_fault : &r->scope_fault);
+    refuse(r, r->resource_fault.code != ST_OK ? &r->resource_fault : &r->scope_fault);
     return false;
+}
+
+enum status otlp__item_end(struct reading *r, enum status st, const struct err *err)
+{
+    if (st != ST_UNPROCESSABLE)
+        return st;
+    refuse(r, err);
+    return ST_OK;
+}
+
+enum status otlp__keep_fault(enum status st, const char *where, struct err *err, struct err *fault)
+{
+    fault->code = ST_OK;
+    if (st != ST_UNPROCESSABLE)
+        return st;
+    *fault = *err;
+    err_under(fault, where);
+    return ST_OK;
+}
+
+enum status otlp__under(enum status st, const char *list, size_t i, struct err *err)
+{
+    char place[64];
+    if (st == ST_UNPROCESSABLE) {
+        snprintf(place, sizeof place, "%s[%zu]", list, i);
+        err_under(err, place);
+    }
+    return st;
+}
+
+enum status otlp__room(const struct reading *r, size_t n, size_t size, struct err *err)
+{
+    return r->sink->batch ? batch_room(r->sink->batch, n * size, err) : ST_OK;
 }
 
 enum status otlp__bad_id(struct err *err, const char *field, struct str sent, bool zero, size_t bytes)

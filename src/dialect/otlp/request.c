@@ -111,14 +111,18 @@ static void on_log(void *ctx, const struct otlp_log *l)
 }
 
 /* All that are rejected share one reason: nobody asks for more than the first. */
-static void make_results(struct taking *t)
+static enum status make_results(struct taking *t, struct err *err)
 {
     const struct otlp_tally *tally = &t->outcome->tally;
+    enum status st = batch_room(t->batch, tally->seen * sizeof *t->batch->results, err);
+    if (st != ST_OK)
+        return st;
     struct event_result rejected = { .outcome = OUTCOME_REJECTED, .err = &tally->first };
     batch_results(t->batch, tally->seen);
     for (size_t i = 0; i < tally->seen; i++)
         if (i >= t->n_kept || !t->kept[i])
             t->batch->results[i] = rejected;
+    return ST_OK;
 }
 
 /* ---- the two forms -------------------------------------------------------------------------------------------------- */
@@ -165,7 +169,7 @@ static enum status parse(struct call *c, struct json *out, struct err *err)
 
 static enum status read_json(struct taking *t, struct json body, struct err *err)
 {
-    const struct otlp_sink sink = { .ctx = t, .span = on_span, .log = on_log };
+    const struct otlp_sink sink = { .ctx = t, .span = on_span, .log = on_log, .batch = t->batch };
     struct otlp_outcome *o = t->outcome;
     struct reading r;
     enum status st = check_members(t->call, body, o->signal, err);
@@ -183,7 +187,7 @@ static enum status read_json(struct taking *t, struct json body, struct err *err
 
 static enum status read_protobuf(struct taking *t, struct err *err)
 {
-    const struct otlp_sink sink = { .ctx = t, .span = on_span, .log = on_log };
+    const struct otlp_sink sink = { .ctx = t, .span = on_span, .log = on_log, .batch = t->batch };
     struct otlp_outcome *o = t->outcome;
     enum otlp_signal found;
     begin(t);
@@ -217,9 +221,9 @@ static enum status try_json(struct taking *t, struct err *err)
     if (st != ST_INVALID)
         return st;
     enum status other = read_protobuf(t, &second);
-    if (other == ST_OK)
+    if (other == ST_OK || other == ST_TOO_LARGE)
         t->outcome->protobuf = true;
-    else if (t->outcome->protobuf) /* it is protobuf, but of another signal */
+    if (other != ST_OK && t->outcome->protobuf) /* it is protobuf, but of another signal, or too much */
         *err = second;
     return t->outcome->protobuf ? other : st;
 }
@@ -233,7 +237,7 @@ static enum status try_protobuf(struct taking *t, struct err *err)
     if ((st != ST_OK || t->outcome->tally.seen == 0) && opens_json(str_trim(t->call->body)) &&
         parse(t->call, &body, &ignored) == ST_OK)
         return read_json(t, body, err);
-    if (st == ST_OK)
+    if (st == ST_OK || st == ST_TOO_LARGE)
         t->outcome->protobuf = true;
     return t->outcome->protobuf ? st : unknown_type(t->call, err);
 }
@@ -281,8 +285,8 @@ static enum status write_signal(struct call *c, struct batch *b, enum otlp_signa
     if (signal == SIGNAL_METRICS)
         reject_metrics(o);
     else
-        make_results(&t);
-    return check_any_kept(o, err);
+        st = make_results(&t, err);
+    return st == ST_OK ? check_any_kept(o, err) : st;
 }
 
 enum status otlp_traces_write(struct call *c, struct batch *b, struct err *err)

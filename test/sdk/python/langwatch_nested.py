@@ -23,9 +23,9 @@ def retrieve(question):
 def model(question):
     span = langwatch.get_current_span()
     span.update(model="openai/gpt-4o-mini", params={"temperature": 0.2}, input=messages,
-                output=[{"role": "assistant", "content": "In Bergen. 🌧️"}],
                 metrics={"prompt_tokens": 19, "completion_tokens": 7, "cost": 0.25})
     span.add_evaluation(name="My Metric!", passed=True, score=0.85, details="gut 👍")
+    return [{"role": "assistant", "content": "In Bergen. 🌧️"}]
 
 
 @langwatch.trace(name="handle", metadata={"user_id": "user-42", "thread_id": "th/1 ü", "labels": ["größe", "🏷️"], "tier": "gold"})
