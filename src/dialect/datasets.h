@@ -8,7 +8,7 @@
  *
  * Entry     a row's columns by name. Those that all products know: input, output, expected_output, model, note. A value may be any JSON.
  * Lunary    has prompts and variations below a dataset instead (kinds dataset_prompt, dataset_variation: llmonitor/datasets.c).
- * Slugs     need not be unique: who asks by slug gets the oldest.
+ * Slugs     need not be unique: who asks by slug gets the oldest, in Lunary the newest.
  */
 #ifndef DIALECT_DATASETS_H
 #define DIALECT_DATASETS_H

@@ -35,14 +35,20 @@ struct ask *prompts_ask_all_versions(struct call *c)
     return records_find(c, PROMPTS_VERSION_KIND);
 }
 
-struct ask *prompts_ask_newest(struct call *c, struct str id)
+struct ask *prompts_ask_last(struct call *c, struct str id)
 {
     struct ask *ask = prompts_ask_versions(c, id);
+    ask->query.descending = true;
+    ask->query.limit = 1;
+    return ask;
+}
+
+struct ask *prompts_ask_newest(struct call *c, struct str id)
+{
+    struct ask *ask = prompts_ask_last(c, id);
     struct filter *published = query_add(c->arena, &ask->query, ON_COLUMN, IS_IN);
     published->column = RECORD_status;
     filter_value(c->arena, published, STR("published"));
-    ask->query.descending = true;
-    ask->query.limit = 1;
     return ask;
 }
 

@@ -41,6 +41,7 @@ struct ask *prompts_ask_versions(
 struct ask *prompts_ask_all_versions(struct call *c); /* of every prompt, in no useful order */
 struct ask *prompts_ask_newest(
     struct call *c, struct str id); /* one row: the newest published version of a prompt */
+struct ask *prompts_ask_last(struct call *c, struct str id);            /* one row: the same, drafts too */
 struct ask *prompts_ask_version(struct call *c, struct str version_id); /* ASK_GET */
 /* The counter; ask it before anything new is numbered. Its place is c->n_asks - 1. */
 struct ask *prompts_ask_counter(struct call *c);

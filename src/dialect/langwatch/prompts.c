@@ -48,24 +48,32 @@ enum status langwatch__prompt_find(struct call *c, struct str handle, bool must,
 
 /* ---- GET /api/prompts ----------------------------------------------------------------------------------------------- */
 
+/* The prompts; the newest published version of each; the newest draft of each that has no other. One question a prompt, so that a project's
+ * old versions are not loaded, however many there are. */
 enum status langwatch_prompts_ask(struct call *c, struct err *err)
 {
+    size_t n = c->round > 0 ? c->asks[0].n : 0;
     (void)err;
-    (void)prompts_ask(c);
-    (void)prompts_ask_all_versions(c);
+    if (c->round == 0)
+        (void)prompts_ask(c);
+    for (size_t i = 0; i < n && c->round == 1; i++)
+        (void)prompts_ask_newest(c, c->asks[0].rows[i].id);
+    for (size_t i = 0; i < n && c->round == 2; i++)
+        if (!ask_row(c, 1 + i))
+            (void)prompts_ask_last(c, c->asks[0].rows[i].id);
+    c->again = c->round < 2;
     return ST_OK;
 }
 
 void langwatch_prompts_reply(struct call *c, struct reply *r)
 {
     const struct ask *prompts = &c->asks[0];
+    size_t last = c->n_asks;
     struct jw w = jw_of(&r->body);
-    prompts_group(&c->asks[1]);
     jw_arr(&w);
     for (size_t i = prompts->n; i > 0; i--) {
         struct prompt p = prompts_view(c->arena, &prompts->rows[i - 1]);
-        struct ask versions = prompts_group_of(&c->asks[1], p.row);
-        const struct row *latest = prompts_with_label(&p, &versions, STR(PROMPTS_LATEST));
+        const struct row *published = ask_row(c, i), *latest = published ? published : ask_row(c, --last);
         if (latest) /* a set of Langtrace can be empty */
             langwatch__write_prompt(&w, c, &p, latest, false);
     }
