@@ -63,6 +63,7 @@ def curl_examples(environment, file):
     with environment.fresh_server(init=projects.INIT) as server:
         for command in found:
             here = re.sub(r"https?://(?:127\.0\.0\.1|localhost):8585", server.base, command)
+            here = re.sub(r"http://127\.0\.0\.1:4318", f"http://127.0.0.1:{server.otlp_port}", here)
             done = subprocess.run(
                 ["bash", "-c", here.replace("curl ", "curl -sS --fail-with-body --max-time 20 ", 1)],
                 capture_output=True, text=True, timeout=60)
@@ -74,7 +75,8 @@ def curl_examples(environment, file):
 
 def no_foreign_hosts(environment):
     """Lock files and their settings name no registry: they install from the registry that the machine uses."""
-    for folder, file in (("test/sdk", "package-lock.json"), ("test/sdk", "package.json"), ("test/sdk", ".npmrc")):
+    files = ("package-lock.json", "package.json", ".npmrc")
+    for folder, file in ((folder, file) for folder in ("test/sdk", "test/sdk/langtrace") for file in files):
         with open(os.path.join(environment.root, folder, file), encoding="utf-8") as f:
             text = f.read()
         true('"resolved"' not in text and "registry=" not in text, f"{folder}/{file} names a registry")

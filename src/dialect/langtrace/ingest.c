@@ -30,6 +30,8 @@ static enum status take_list(struct call *c, struct batch *b, struct json list, 
     otlp_mapper_free(mapper);
     if (st != ST_OK)
         return st;
+    if (n == 1 && o->tally.rejected == n)
+        return err_set(err, ST_INVALID, "the span cannot be kept: %.300s", o->tally.first.text);
     if (n > 0 && o->tally.rejected == n)
         return err_set(
             err, ST_INVALID, "none of the %zu spans can be kept; the first: %.300s", n, o->tally.first.text);

@@ -259,6 +259,8 @@ static enum status check_any_kept(const struct otlp_outcome *o, struct err *err)
     const struct otlp_tally *t = &o->tally;
     if (o->signal != SIGNAL_TRACES || t->seen == 0 || t->rejected < t->seen)
         return ST_OK;
+    if (t->seen == 1)
+        return err_set(err, ST_INVALID, "the span cannot be kept: %.300s", t->first.text);
     return err_set(
         err, ST_INVALID, "none of the %zu spans can be kept; the first: %.300s", t->seen, t->first.text);
 }
