@@ -201,7 +201,7 @@ void prompts_take_ids(struct call *c, struct batch *b, size_t asked, struct str 
     const struct row *counter = ask_row(c, asked);
     int64_t last = counter ? row_int(counter, RECORD_seq, 0) : 0;
     for (size_t i = 0; i < n; i++)
-        ids[i] = arena_printf(c->arena, "%lld", (long long)(last + (int64_t)i + 1));
+        ids[i] = arena_printf(c->arena, "%lld", (long long)last + (long long)i + 1);
     event_set_int(records_put(c, b, "counter", STR(PROMPTS_KIND)), RECORD_seq, last + (int64_t)n);
 }
 

@@ -111,9 +111,9 @@ void langwatch__write_records(struct jw *w, struct call *c, const struct ask *it
 
 enum status langwatch_datasets_ask(struct call *c, struct err *err)
 {
-    struct dataset_page *p = langwatch__state(c)->more;
     if (c->round == 0) {
-        p = langwatch__state(c)->more = arena_alloc(c->arena, sizeof(*p));
+        struct dataset_page *p = arena_alloc(c->arena, sizeof(*p));
+        langwatch__state(c)->more = p;
         enum status st = langwatch__read_page(c, p, err);
         if (st != ST_OK)
             return st;

@@ -102,7 +102,7 @@ static enum status read_init(struct call *c, struct json *body, struct named *na
 enum status langwatch_experiment_init_ask(struct call *c, struct err *err)
 {
     struct json body;
-    struct named named;
+    struct named named = { 0 };
     enum status st = read_init(c, &body, &named, err);
     if (st == ST_OK)
         (void)records_get(c, EXPERIMENT_KIND, named.id);
@@ -112,7 +112,7 @@ enum status langwatch_experiment_init_ask(struct call *c, struct err *err)
 enum status langwatch_experiment_init_write(struct call *c, struct batch *b, struct err *err)
 {
     struct json body;
-    struct named named;
+    struct named named = { 0 };
     const struct row *old = ask_row(c, 0);
     enum status st = read_init(c, &body, &named, err);
     if (st != ST_OK)
@@ -281,7 +281,7 @@ static void ask_rows(struct call *c, const char *kind, struct str run, struct js
 enum status langwatch_log_results_ask(struct call *c, struct err *err)
 {
     struct json body;
-    struct named named;
+    struct named named = { 0 };
     enum status st = read_results(c, &body, &named, err);
     if (st != ST_OK)
         return st;
@@ -404,7 +404,7 @@ static void put_run(struct call *c, struct batch *b, const struct row *old, stru
 enum status langwatch_log_results_write(struct call *c, struct batch *b, struct err *err)
 {
     struct json body;
-    struct named named;
+    struct named named = { 0 };
     const struct row *experiment = ask_row(c, 0);
     enum status st = read_results(c, &body, &named, err);
     if (st != ST_OK)
@@ -473,7 +473,7 @@ static enum status check_steps(struct call *c, struct json steps, struct err *er
 {
     struct issues is = { .arena = c->arena };
     struct json step;
-    struct named named;
+    struct named named = { 0 };
     bool seconds = false;
     size_t i = 0;
     if (!langwatch__is_array(&is, NULL, steps, false))
@@ -494,7 +494,7 @@ static enum status check_steps(struct call *c, struct json steps, struct err *er
 
 static void put_step(struct call *c, struct batch *b, struct json step)
 {
-    struct named named;
+    struct named named = { 0 };
     struct json index = json_key(step, "index");
     struct str name = json_is_num(index) ? json_num_text(index) : json_str(index);
     if (!read_named(c->arena, step, &named))

@@ -91,7 +91,7 @@ struct reference {
 
 static bool read_reference(struct call *c, struct reference *out)
 {
-    struct str whole = langwatch__prompt_handle(c), suffix = STR_NONE;
+    struct str whole = langwatch__prompt_handle(c);
     size_t colon = SIZE_MAX;
     *out = (struct reference){ .handle = whole };
     for (size_t i = whole.n; i > 0 && colon == SIZE_MAX; i--)
@@ -100,7 +100,7 @@ static bool read_reference(struct call *c, struct reference *out)
     if (colon != SIZE_MAX) {
         out->suffixed = true;
         out->handle = str_sub(whole, 0, colon);
-        suffix = str_sub(whole, colon + 1, SIZE_MAX);
+        struct str suffix = str_sub(whole, colon + 1, SIZE_MAX);
         if (out->handle.n == 0 || suffix.n == 0)
             return false;
         if (!str_to_i64(suffix, &out->version) || out->version <= 0) {
@@ -312,8 +312,8 @@ enum status langwatch_prompt_put_write(struct call *c, struct batch *b, struct e
         before = prompts_view_version(c->arena, latest);
     if (st == ST_OK)
         st = langwatch__draft_prompt(c, body, latest ? &before : NULL, &draft, err);
-    struct str id;
-    int64_t number;
+    struct str id = STR_NONE;
+    int64_t number = 0;
     if (st == ST_OK)
         st = langwatch__prompt_next(c, b, &p, &id, &number, err);
     if (st != ST_OK)
@@ -379,8 +379,8 @@ enum status langwatch_prompt_restore_write(struct call *c, struct batch *b, stru
     struct prompt_draft draft = { .is_chat = json_is_arr(v.content), .n_members = 1 };
     draft.members[0] = (struct record_member){ "notes",
         arena_printf(c->arena, "\"Restored from version %lld\"", (long long)v.number) };
-    struct str id;
-    int64_t number;
+    struct str id = STR_NONE;
+    int64_t number = 0;
     enum status st = langwatch__prompt_next(c, b, &p, &id, &number, err);
     if (st != ST_OK)
         return st;

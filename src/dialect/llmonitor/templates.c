@@ -307,8 +307,10 @@ static void put_version(struct call *c, struct batch *b, const struct row *old, 
 static void go_live(
     struct call *c, struct batch *b, const struct row *template, struct str version_id, bool is_draft)
 {
-    struct prompt p = template ? prompts_view(c->arena, template) : (struct prompt){ .row = NULL };
-    if (is_draft || json_type(json_key(p.labels, PROMPTS_PRODUCTION)) == JSON_ABSENT)
+    if (!template || is_draft)
+        return;
+    struct prompt p = prompts_view(c->arena, template);
+    if (json_type(json_key(p.labels, PROMPTS_PRODUCTION)) == JSON_ABSENT)
         return;
     struct record_member labels = { "labels",
         prompts_labels_with(c->arena, &p, STR(PROMPTS_PRODUCTION), version_id) };

@@ -65,7 +65,7 @@ static bool from_decimal(struct str s, size_t bytes, uint8_t *raw)
 
 static enum id_kind of_text(struct arena *a, struct str s, size_t bytes, bool decimal, struct str *out)
 {
-    uint8_t raw[ID_BYTES_MAX];
+    uint8_t raw[ID_BYTES_MAX] = { 0 };
     if (s.n == 0) {
         *out = STR_NONE;
         return ID_NONE;
@@ -119,7 +119,7 @@ static bool from_indexed(struct json v, size_t bytes, uint8_t *raw)
 
 static enum id_kind of_json(struct arena *a, struct json v, size_t bytes, bool decimal, struct str *out)
 {
-    uint8_t raw[ID_BYTES_MAX];
+    uint8_t raw[ID_BYTES_MAX] = { 0 };
     struct json data = json_key(v, "data"); /* {"type": "Buffer", "data": [...]} */
     if (json_size(v) == 0 && (json_is_arr(v) || json_is_obj(v))) {
         *out = STR_NONE;

@@ -49,7 +49,7 @@ static bool langfuse_link(const struct mapping *x, struct link *out)
 static bool split_handle(struct str id, struct link *out)
 {
     size_t colon = SIZE_MAX;
-    for (size_t i = 0; i < id.n; i++)
+    for (size_t i = 0; id.p && i < id.n; i++)
         if (id.p[i] == ':')
             colon = i;
     if (colon == SIZE_MAX || colon == 0 || colon + 1 == id.n)
@@ -67,7 +67,6 @@ static bool split_handle(struct str id, struct link *out)
 /* langwatch.prompt.variables.<name>, else the JSON of all; LangWatch wraps values as {type, value}. */
 static struct str variables_of(const struct mapping *x)
 {
-    struct str members = STR_NONE;
     struct json whole = otlp__parse(x, otlp__get(x, ATTR_langwatch_prompt_variables));
     if (x->members[FAM_langwatch_prompt_variables]) {
         struct buf b;
@@ -79,7 +78,7 @@ static struct str variables_of(const struct mapping *x)
             otlp__write_any(x, &w, m->value, false);
         }
         jw_obj_end(&w);
-        members = arena_dup(x->scratch, buf_str(&b));
+        struct str members = arena_dup(x->scratch, buf_str(&b));
         buf_fini(&b);
         return members;
     }

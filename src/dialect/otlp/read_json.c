@@ -308,7 +308,7 @@ static enum status fill_span(struct reading *r, const struct json *m, struct otl
 static enum status read_span(struct reading *r, struct json v, struct err *err)
 {
     struct otlp_span s = { .resource = r->resource, .scope = r->scope };
-    struct json m[SPAN_MEMBERS];
+    struct json m[SPAN_MEMBERS] = { { NULL } };
     if (!json_is_obj(v))
         return wrong(err, "", "an object", v);
     members(v, span_names, SPAN_MEMBERS, m);
@@ -358,7 +358,7 @@ static int severity_of(struct json v)
 static enum status fill_log(struct reading *r, const struct json *m, struct otlp_log *l, struct err *err)
 {
     enum status st;
-    int64_t observed_ns;
+    int64_t observed_ns = TIME_NONE;
     if ((st = set_time(err, "timeUnixNano", m[LOG_TIME], &l->time_ns)) != ST_OK ||
         (st = set_time(err, "observedTimeUnixNano", m[LOG_OBSERVED], &observed_ns)) != ST_OK ||
         (st = set_id_if_any(r, "traceId", m[LOG_TRACE], TRACE_ID_BYTES, &l->trace_id, err)) != ST_OK ||
@@ -380,7 +380,7 @@ static enum status fill_log(struct reading *r, const struct json *m, struct otlp
 static enum status read_log(struct reading *r, struct json v, struct err *err)
 {
     struct otlp_log l = { .resource = r->resource, .scope = r->scope };
-    struct json m[LOG_MEMBERS];
+    struct json m[LOG_MEMBERS] = { { NULL } };
     if (!json_is_obj(v))
         return wrong(err, "", "an object", v);
     members(v, log_names, LOG_MEMBERS, m);

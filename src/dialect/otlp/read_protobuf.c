@@ -7,6 +7,7 @@
  */
 #include "dialect/otlp/otlp_priv.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,6 +115,7 @@ static enum status read_event(struct reading *r, struct protobuf p, struct otlp_
 {
     struct protobuf_field f;
     bool more;
+    assert(e);
     *e = (struct otlp_event){ .time_ns = TIME_NONE };
     enum status st = otlp__attributes_room_of(r, otlp__one_piece(p), 3, &e->attributes, err);
     while (st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more)
@@ -133,6 +135,7 @@ static enum status read_link(struct reading *r, struct protobuf p, struct otlp_l
 {
     struct protobuf_field f;
     bool more;
+    assert(l);
     *l = (struct otlp_link){ 0 };
     enum status st = otlp__attributes_room_of(r, otlp__one_piece(p), 4, &l->attributes, err);
     while (st == ST_OK && (st = protobuf_next(&p, &f, &more, err)) == ST_OK && more)
