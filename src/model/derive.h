@@ -51,6 +51,8 @@ void derive_exchanges(
 struct str message_parent(struct arena *a, struct str trace_id, struct str span_id);
 #define MESSAGE_INPUT  "input"
 #define MESSAGE_OUTPUT "output"
+/* Which of two such records was said first: negative, 0 for the same one, positive. */
+int log_message_order(const struct row *a, const struct row *b);
 void derive_messages(
     struct arena *a, const struct row *records, size_t n, struct str *input, struct str *output);
 

@@ -7,14 +7,18 @@
 #include <stdlib.h>
 
 /* Some clocks tell milliseconds only: what was said in one of them stands in the order of its request. */
-static int by_time(const void *p, const void *q)
+int log_message_order(const struct row *a, const struct row *b)
 {
-    const struct row *a = *(const struct row *const *)p, *b = *(const struct row *const *)q;
     int64_t x = row_time(a, RECORD_time_ns), y = row_time(b, RECORD_time_ns);
     int64_t i = row_int(a, RECORD_seq, 0), j = row_int(b, RECORD_seq, 0);
     if (x != y)
         return x < y ? -1 : 1;
     return i != j ? (i < j ? -1 : 1) : str_cmp(a->id, b->id);
+}
+
+static int by_order(const void *p, const void *q)
+{
+    return log_message_order(*(const struct row *const *)p, *(const struct row *const *)q);
 }
 
 static struct str array_of(struct arena *a, const struct row *const *rows, size_t n, const char *side)
@@ -49,7 +53,7 @@ void derive_messages(
     const struct row **sorted = arena_array(a, n + 1, sizeof(struct row *));
     for (size_t i = 0; i < n; i++)
         sorted[i] = &records[i];
-    qsort(sorted, n, sizeof *sorted, by_time);
+    qsort(sorted, n, sizeof *sorted, by_order);
     *input = array_of(a, sorted, n, MESSAGE_INPUT);
     *output = array_of(a, sorted, n, MESSAGE_OUTPUT);
 }

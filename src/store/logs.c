@@ -5,9 +5,19 @@
  */
 #include "store/store_priv.h"
 
+#include <stdlib.h>
+
+#define MESSAGES_MOST \
+    1000 /* that are shown of one span, the earliest; more are kept. What each message costs the writer is bounded by it */
+
 static bool gather_messages(void *ctx, struct row *r)
 {
     return !str_is(r->scope, LOG_MESSAGE) || rows_gather(ctx, r);
+}
+
+static int by_order(const void *p, const void *q)
+{
+    return log_message_order(p, q);
 }
 
 static enum status find_messages(
@@ -16,6 +26,10 @@ static enum status find_messages(
     struct view v = { s, NULL };
     enum status st = s->driver->ops->scan_link(
         s->driver, NULL, s->group, project, RECORD, LINK_RECORD_PARENT, parent, gather_messages, rows, err);
+    if (rows->n > MESSAGES_MOST) {
+        qsort(rows->items, rows->n, sizeof *rows->items, by_order);
+        rows->n = MESSAGES_MOST;
+    }
     for (size_t i = 0; i < rows->n && st == ST_OK; i++)
         st = store__load(&v, s->group, &rows->items[i], WITH_PAYLOAD, err);
     return st;

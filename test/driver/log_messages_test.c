@@ -164,6 +164,32 @@ static void one_time(void **state)
     store_close(s);
 }
 
+/* More than are shown: the earliest, whenever they come. */
+static void too_many(void **state)
+{
+    (void)state;
+    char *dir;
+    struct store *s = open_store(true, &dir);
+    struct arena *a = arena_new();
+    struct err err = { 0 };
+    struct row *r;
+    struct batch b;
+    for (int half = 1; half >= 0; half--) {
+        batch_init(&b, arena_new());
+        for (int i = half * 600; i < half * 600 + 600; i++)
+            add_message(&b, arena_cstr(b.arena, arena_printf(b.arena, "m%d", i)), 1000 + i, MESSAGE_INPUT,
+                arena_cstr(b.arena, arena_printf(b.arena, "%d", i)));
+        apply(s, &b);
+    }
+    assert_int_equal(store_get(s, a, 1, OBSERVATION, TRACE_ID, SPAN_ID, WITH_PAYLOAD, &r, &err), ST_OK);
+    struct str input = row_text(r, OBSERVATION_input);
+    assert_true(str_starts(input, STR("[0,1,2,")));
+    assert_true(str_ends(input, STR(",998,999]")));
+    arena_free(a);
+    store_close(s);
+    folder_drop(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +197,7 @@ int main(void)
         cmocka_unit_test(stands_below_the_span),
         cmocka_unit_test(one_request),
         cmocka_unit_test(one_time),
+        cmocka_unit_test(too_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
