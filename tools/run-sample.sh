@@ -77,8 +77,18 @@ ask -o /dev/null -X POST "$url/api/report" -d @- <<END
   {"type": "llm", "app": "$app", "event": "end", "runId": "sample-llm", "timestamp": $((now + 1330)), "output": {"role": "ai", "text": "To Oslo."}, "tokensUsage": {"prompt": 21, "completion": 4}},
   {"type": "agent", "app": "$app", "event": "end", "runId": "sample-agent", "timestamp": $((now + 1350)), "output": "To Oslo."}]}
 END
+otel=5a3b1e7f00000000000000000000cafe
+attribute() { printf '{"key": "%s", "value": {"%s": %s}}' "$1" "$2" "$3"; }
+ask -o /dev/null -X POST "$url/v1/traces" -H 'Authorization: Bearer tw_demo' -d @- <<END
+{"resourceSpans": [{"resource": {"attributes": [$(attribute service.name stringValue '"weekend-planner"')]}, "scopeSpans": [{"scope": {"name": "sample"}, "spans": [
+  {"traceId": "$otel", "spanId": "00000000000a0001", "name": "chat gpt-4o-mini", "kind": 3, "startTimeUnixNano": "${now}000000", "endTimeUnixNano": "$((now + 900))000000", "attributes": [
+    $(attribute gen_ai.operation.name stringValue '"chat"'), $(attribute gen_ai.provider.name stringValue '"openai"'), $(attribute gen_ai.request.model stringValue '"gpt-4o-mini"'),
+    $(attribute gen_ai.input.messages stringValue '"[{\"role\":\"user\",\"content\":\"And in Oslo?\"}]"'), $(attribute gen_ai.output.messages stringValue '"[{\"role\":\"assistant\",\"content\":\"It snows.\"}]"'),
+    $(attribute gen_ai.usage.input_tokens intValue '"9"'), $(attribute gen_ai.usage.output_tokens intValue '"3"')]}]}]}]}
+END
 expect LangWatch "$(ask -X POST "$url/api/traces/search" -H 'X-Auth-Token: sk-lw-demo' -d '{"query": "Bergen"}')" sample-rag "trace sample-rag: an answer from a retrieved document, found by LangWatch search"
 expect LLMonitor "$(ask "$url/v1/runs/sample-agent/related" -H "Authorization: Bearer $private")" '"forecast"' "run sample-agent: an agent, a tool and a model call, read by the Lunary API"
+expect OTLP "$(ask "$url/api/traces/$otel" -H 'X-Auth-Token: sk-lw-demo')" 'It snows.' "a span of OpenTelemetry, read as a LangWatch trace"
 expect across "$(ask -X POST "$url/api/traces/search" -H 'X-Auth-Token: sk-lw-demo' -d '{"filters": {"metadata.user_id": ["user-2"]}}')" 'To Oslo.' "the LLMonitor run is a LangWatch trace too"
 
 cat <<END
@@ -87,6 +97,8 @@ Tracewell is at $url; its data in $data
 Keys of the project "demo":
   LangWatch            sk-lw-demo
   LLMonitor, Lunary    app id $app, private key $private
+  Langtrace            0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+  OpenTelemetry        any of them: OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer tw_demo'
 Try, in another terminal:
   curl -s $url/api/trace/sample-rag -H 'X-Auth-Token: sk-lw-demo'
   curl -s '$url/v1/runs?type=llm' -H 'Authorization: Bearer $private'

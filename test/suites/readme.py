@@ -22,7 +22,7 @@ def run_sample(environment, **env):
 
 def sample(environment):
     out = run_sample(environment)
-    for piece in ("tracewell ready http://", "LangWatch", "LLMonitor", "across", "sk-lw-demo", "curl -s"):
+    for piece in ("tracewell ready http://", "LangWatch", "LLMonitor", "OTLP", "across", "sk-lw-demo", "curl -s"):
         true(piece in out, f"tools/run-sample.sh prints {piece!r}: {out[-500:]}")
 
 
@@ -33,7 +33,7 @@ def sample_twice(environment):
         run_sample(environment, DATA=data)
     with environment.fresh_server(data=data, init=projects.INIT) as server:
         found = projects.demo(Client(server.base)).lw.ids()
-        true(len(found) == len(set(found)) == 2, f"traces after two runs: {found}")
+        true(len(found) == len(set(found)) == 3, f"traces after two runs: {found}")
         server.stop()
 
 
