@@ -36,16 +36,9 @@ static struct str first_of(struct json body, const char *a, const char *b)
 
 static enum status read_body(struct call *c, struct row_evaluation *x, struct err *err)
 {
-    struct issues is = { .arena = c->arena };
-    enum status st = call_json(c, &x->body, err);
-    if (st == ST_TOO_LARGE)
-        return st;
+    enum status st = langwatch__evaluation_body(c, check_body, &x->body, err);
     if (st != ST_OK)
-        return langwatch__fail_message(
-            c, err, ST_INVALID, arena_printf(c->arena, "Bad request: %s", err->text));
-    check_body(&is, x->body);
-    if (is.n > 0)
-        return langwatch__fail_issues(c, err, &is, STR_NONE);
+        return st;
     struct str evaluation = json_str(json_key(x->body, "evaluation"));
     x->evaluator = langwatch__evaluator(evaluation);
     x->data = json_key(x->body, "data");
@@ -53,9 +46,7 @@ static enum status read_body(struct call *c, struct row_evaluation *x, struct er
     x->run = first_of(x->body, "batchId", "experimentSlug");
     if (!x->experiment.p)
         x->experiment = x->run = records_new_id(c, "batch", 0);
-    return x->evaluator ? ST_OK
-                        : langwatch__fail_error(c, err, ST_NOT_FOUND,
-                              arena_printf(c->arena, "Evaluator not found: %.*s", STR_ARG(evaluation)));
+    return x->evaluator ? ST_OK : langwatch__no_evaluator(c, err, evaluation);
 }
 
 /* dataset, experiment, run; how many rows the evaluator has in it */

@@ -185,27 +185,39 @@ static void check_ids(struct issues *is, struct json body)
             langwatch__is_id(is, AT_KEY(NULL, str_of(ids[i])), json_key(body, ids[i]));
 }
 
-static enum status read_body(struct call *c, struct evaluating *x, struct err *err)
+static void check_call(struct issues *is, struct json body)
+{
+    check_body(is, body);
+    if (is->n == 0)
+        check_ids(is, body);
+}
+
+enum status langwatch__evaluation_body(
+    struct call *c, void (*check)(struct issues *, struct json), struct json *body, struct err *err)
 {
     struct issues is = { .arena = c->arena };
-    enum status st = call_json(c, &x->body, err);
+    enum status st = call_json(c, body, err);
     if (st == ST_TOO_LARGE)
         return st;
     if (st != ST_OK)
         return langwatch__fail_message(
             c, err, ST_INVALID, arena_printf(c->arena, "Bad request: %s", err->text));
-    check_body(&is, x->body);
-    if (is.n == 0)
-        check_ids(&is, x->body);
-    if (is.n > 0)
-        return langwatch__fail_issues(c, err, &is, STR_NONE);
+    check(&is, *body);
+    return is.n > 0 ? langwatch__fail_issues(c, err, &is, STR_NONE) : ST_OK;
+}
+
+static enum status read_body(struct call *c, struct evaluating *x, struct err *err)
+{
+    enum status st = langwatch__evaluation_body(c, check_call, &x->body, err);
+    if (st != ST_OK)
+        return st;
     x->data = json_key(x->body, "data");
     x->as_guardrail = json_bool(json_key(x->body, "as_guardrail")) ||
                       str_starts(str_of(c->route->pattern), STR("/api/guardrails/"));
     return ST_OK;
 }
 
-static enum status not_found(struct call *c, struct err *err, struct str what)
+enum status langwatch__no_evaluator(struct call *c, struct err *err, struct str what)
 {
     return langwatch__fail_error(
         c, err, ST_NOT_FOUND, arena_printf(c->arena, "Evaluator not found: %.*s", STR_ARG(what)));
@@ -224,7 +236,7 @@ enum status langwatch_evaluate_ask(struct call *c, struct err *err)
     struct evaluating *x = evaluating(c);
     if (!is_saved(c)) {
         x->evaluator = langwatch__evaluator(slug_of(c));
-        return x->evaluator ? read_body(c, x, err) : not_found(c, err, slug_of(c));
+        return x->evaluator ? read_body(c, x, err) : langwatch__no_evaluator(c, err, slug_of(c));
     }
     if (c->round == 0) {
         (void)records_get(c, LANGWATCH_EVALUATOR_KIND, c->params[0]);
@@ -238,7 +250,7 @@ enum status langwatch_evaluate_ask(struct call *c, struct err *err)
             arena_printf(c->arena, "Evaluator not found with slug or id: %.*s", STR_ARG(c->params[0])));
     struct str type = saved_type(c, x->saved);
     x->evaluator = langwatch__evaluator(type);
-    return x->evaluator ? read_body(c, x, err) : not_found(c, err, type);
+    return x->evaluator ? read_body(c, x, err) : langwatch__no_evaluator(c, err, type);
 }
 
 /* ---- the score ------------------------------------------------------------------------------------------------------ */

@@ -24,6 +24,11 @@ struct evaluator {
 };
 extern const struct evaluator langwatch__evaluators[];
 extern const size_t langwatch__n_evaluators;
+/* The body of a route that evaluates, checked: 400 {"message": "Bad request: ..."} where it is no JSON, else 400 for what `check` finds. */
+MUST_CHECK enum status langwatch__evaluation_body(
+    struct call *c, void (*check)(struct issues *, struct json), struct json *body, struct err *err);
+/* 404 */
+MUST_CHECK enum status langwatch__no_evaluator(struct call *c, struct err *err, struct str what);
 const struct evaluator *langwatch__evaluator(struct str id); /* NULL: none */
 
 /* evaluate_local.c: the evaluators that are computed here. */
