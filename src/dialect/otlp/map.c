@@ -86,43 +86,14 @@ static void add_member(struct mapping *x, enum attribute_family f, size_t i)
     x->last_member[f] = m;
 }
 
-/* Keys that no rule knows may repeat too: a set of the hashes met, twice as large as the list. */
-struct met {
-    uint64_t *hashes;
-    uint32_t *index;
-    size_t places;
-};
-
-/* Where a key was met before in this list, or SIZE_MAX; it is remembered at i. */
-static size_t met_before(struct met *s, const struct otlp_attributes *list, size_t i)
-{
-    struct str key = list->items[i].key;
-    uint64_t h = hash64(key) | 1;
-    for (size_t at = (size_t)(h >> 8) % s->places;; at = (at + 1) % s->places) {
-        if (!s->hashes[at]) {
-            s->hashes[at] = h;
-            s->index[at] = (uint32_t)i;
-            return SIZE_MAX;
-        }
-        if (s->hashes[at] == h && str_eq(list->items[s->index[at]].key, key)) {
-            size_t before = s->index[at];
-            s->index[at] = (uint32_t)i;
-            return before;
-        }
-    }
-}
-
+/* Keys that no rule knows may repeat too; the last one of a key counts. */
 static void mark_repeats(struct mapping *x)
 {
     const struct otlp_attributes *list = &x->span->attributes;
-    struct met s = { .places = list->n * 2 + 1 };
-    s.hashes = arena_array(x->scratch, s.places, sizeof *s.hashes);
-    s.index = arena_array(x->scratch, s.places, sizeof *s.index);
-    for (size_t i = 0; i < list->n; i++) {
-        size_t before = met_before(&s, list, i);
-        if (before != SIZE_MAX)
-            x->use[before] = USE_SHADOWED;
-    }
+    struct names met = otlp__names(x, list->n);
+    for (size_t i = list->n; i-- > 0;)
+        if (!otlp__add_name(&met, list->items[i].key))
+            x->use[i] = USE_SHADOWED;
 }
 
 static void fill_slots(struct mapping *x)
@@ -289,6 +260,11 @@ bool otlp__count(const struct any *v, int64_t *out)
         return false;
     *out = (int64_t)d;
     return true;
+}
+
+bool otlp__is_true(const struct any *v)
+{
+    return v && ((v->kind == ANY_BOOL && v->b) || (v->kind == ANY_TEXT && str_is(v->s, "true")));
 }
 
 bool otlp__starts_nocase(struct str text, struct str s)

@@ -119,20 +119,20 @@ void otlp__write_any(const struct mapping *x, struct jw *w, const struct any *v,
 struct names otlp__names(const struct mapping *x, size_t most)
 {
     struct names s = { .places = most * 2 + 1 };
-    s.hashes = arena_array(x->scratch, s.places, sizeof *s.hashes);
+    s.names = arena_array(x->scratch, s.places, sizeof *s.names);
     return s;
 }
 
 bool otlp__add_name(struct names *s, struct str name)
 {
-    uint64_t h = hash64(name) | 1;
-    for (size_t at = (size_t)(h >> 8) % s->places;; at = (at + 1) % s->places) {
-        if (s->hashes[at] == h)
-            return false;
-        if (!s->hashes[at]) {
-            s->hashes[at] = h;
+    name = name.p ? name : STR("");
+    for (size_t at = hash64(name) % s->places;; at = (at + 1) % s->places) {
+        if (!s->names[at].p) {
+            s->names[at] = name;
             return true;
         }
+        if (str_eq(s->names[at], name))
+            return false;
     }
 }
 

@@ -4,8 +4,6 @@
  */
 #include "dialect/otlp/map_priv.h"
 
-#include "base/hash.h"
-
 /* ---- members, collected --------------------------------------------------------------------------------------------- */
 
 struct entry {
@@ -24,19 +22,12 @@ static void add(struct entries *p, struct str key, struct str json)
     p->items[p->n++] = (struct entry){ key, json, false };
 }
 
-/* Marks what is overridden, so that the work grows with the number of keys, not with its square. */
+/* Marks what a later one of its key overrides. */
 static void settle(struct entries *p)
 {
-    size_t places = p->n * 2 + 1;
-    uint32_t *at = arena_array(p->x->scratch, places, sizeof *at); /* index + 1 */
-    for (size_t i = 0; i < p->n; i++) {
-        size_t place = hash64(p->items[i].key) % places;
-        while (at[place] && !str_eq(p->items[at[place] - 1].key, p->items[i].key))
-            place = (place + 1) % places;
-        if (at[place])
-            p->items[at[place] - 1].gone = true;
-        at[place] = (uint32_t)(i + 1);
-    }
+    struct names met = otlp__names(p->x, p->n);
+    for (size_t i = p->n; i-- > 0;)
+        p->items[i].gone = !otlp__add_name(&met, p->items[i].key);
 }
 
 static bool has_key(const struct entries *p, const char *key)

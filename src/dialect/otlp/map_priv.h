@@ -127,6 +127,7 @@ struct str otlp__slot_text(const struct mapping *x, enum attribute_slot slot); /
 /* Integer, double or numeric text (rule 5); never bool or not finite. */
 bool otlp__number(const struct any *v, double *out);
 bool otlp__count(const struct any *v, int64_t *out); /* the same as a whole number >= 0; a fraction is cut */
+bool otlp__is_true(const struct any *v);             /* true, or the text "true"; NULL is not */
 
 /* ---- JSON of values ------------------------------------------------------------------------------------------------- */
 
@@ -166,9 +167,9 @@ struct str otlp__mlflow_text(const struct mapping *x, const struct any *v);
 /* LangWatch's {type, value} is its value; anything else is itself. */
 struct json otlp__unwrapped(struct json v);
 
-/* Names that were written to an object already. A set of room for `most`; it lives in the scratch arena. */
+/* Names that were met already. A set of room for `most`, in the scratch arena, of views: the names themselves must stay. */
 struct names {
-    uint64_t *hashes;
+    struct str *names; /* open addressing; absent: free */
     size_t places;
 };
 struct names otlp__names(const struct mapping *x, size_t most);

@@ -10,14 +10,9 @@
 
 /* ---- roots and trace keys ------------------------------------------------------------------------------------------- */
 
-static bool is_true(const struct any *v)
-{
-    return v && ((v->kind == ANY_BOOL && v->b) || (v->kind == ANY_TEXT && str_is(v->s, "true")));
-}
-
 static bool says_as_root(const struct mapping *x)
 {
-    return is_true(otlp__get(x, ATTR_langfuse_internal_as_root));
+    return otlp__is_true(otlp__get(x, ATTR_langfuse_internal_as_root));
 }
 
 static const enum attribute_slot trace_keys[] = { ATTR_langfuse_trace_name, ATTR_langfuse_trace_input,
@@ -301,7 +296,7 @@ static void say_of_trace(struct mapping *x, struct jw *w)
     say_payload(x, w, "input", ATTR_langfuse_trace_input);
     say_payload(x, w, "output", ATTR_langfuse_trace_output);
     say_tags(x, w);
-    if (is_true(otlp__first(x, shared, NULL)))
+    if (otlp__is_true(otlp__first(x, shared, NULL)))
         jw_kv_bool(w, "public", true);
     otlp__write_trace_metadata(x, w, "metadata");
     jw_kv_str_opt(w, "release", span_or_resource(x, ATTR_langfuse_release, ATTR_langfuse_release));

@@ -328,14 +328,9 @@ static void make_disjoint(struct counts *c, bool exclusive_input)
     c->n[OUTPUT] = without(without(c->n[OUTPUT], c->n[REASONING]), c->n[AUDIO]);
 }
 
-static bool is_true(const struct any *v)
-{
-    return v && ((v->kind == ANY_BOOL && v->b) || (v->kind == ANY_TEXT && str_is(v->s, "true")));
-}
-
 static bool is_estimated(const struct mapping *x)
 {
-    return is_true(otlp__get(x, ATTR_langwatch_tokens_estimated)) ||
+    return otlp__is_true(otlp__get(x, ATTR_langwatch_tokens_estimated)) ||
            json_bool(json_key(x->langwatch_metrics, "tokensEstimated")) ||
            json_bool(json_key(x->langwatch_metrics, "tokens_estimated"));
 }
@@ -459,7 +454,7 @@ static bool is_rollup(const struct mapping *x)
         const char *sender, *span;
     } rollups[] = { { "codex_cli_rs", "handle_responses" }, { "codex_exec", "session_task.turn" } };
     struct str service = otlp__text(x, otlp__resource_get(x, ATTR_service_name));
-    if (is_true(otlp__get(x, ATTR_langwatch_reserved_skip_token_accumulation)))
+    if (otlp__is_true(otlp__get(x, ATTR_langwatch_reserved_skip_token_accumulation)))
         return true;
     if (str_is(x->span->scope->name, "github.copilot") && str_is(x->operation, "invoke_agent"))
         return true;

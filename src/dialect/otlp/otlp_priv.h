@@ -11,6 +11,9 @@
 #include "base/protobuf.h"
 #include "dialect/otlp/otlp.h"
 
+#define TRACE_ID_BYTES ((size_t)16)
+#define SPAN_ID_BYTES  ((size_t)8)
+
 #define OTLP_DEPTH_MAX 64 /* levels of AnyValue (otlp.md 1.5) */
 
 /* ---- reading a request (reading.c) ---------------------------------------------------------------------------------- */

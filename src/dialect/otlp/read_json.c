@@ -9,9 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TRACE_ID_BYTES ((size_t)16)
-#define SPAN_ID_BYTES  ((size_t)8)
-
 /* ---- members -------------------------------------------------------------------------------------------------------- */
 
 enum match { MATCH_NOT, MATCH_SNAKE, MATCH_CAMEL };

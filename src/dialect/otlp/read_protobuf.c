@@ -13,9 +13,7 @@
 
 #include "base/hash.h"
 
-#define OLD_SCOPES     1000 /* instrumentation_library_spans, until 2022 */
-#define TRACE_ID_BYTES ((size_t)16)
-#define SPAN_ID_BYTES  ((size_t)8)
+#define OLD_SCOPES 1000 /* instrumentation_library_spans, until 2022 */
 
 /* ---- resource and scope --------------------------------------------------------------------------------------------- */
 
