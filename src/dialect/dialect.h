@@ -202,7 +202,11 @@ struct route {
  *   ROUTE(method, pattern, verb, entity, access, limit MiB, ask, write, reply)
  *     ask, write, reply  names of functions of the dialect, or NONE
  */
-#define ROUTE_NONE NULL
+#define ROUTE_ROW(method, pattern, verb, entity, access, mib, ask, write, reply)                        \
+    {                                                                                                   \
+        METHOD_##method, pattern, VERB_##verb, entity, ACCESS_##access, INT64_C(mib) << 20, ask, write, \
+            reply                                                                                       \
+    }
 
 enum cors { CORS_NONE, CORS_STAR, CORS_REFLECT, CORS_CRED };
 

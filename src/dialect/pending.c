@@ -4,21 +4,13 @@
  */
 #include "dialect/dialect.h"
 
-#define ROUTE(method_, pattern_, verb_, entity_, access_, mib, ask_, write_, reply_) \
-    { .method = METHOD_##method_,                                                    \
-        .pattern = pattern_,                                                         \
-        .verb = VERB_##verb_,                                                        \
-        .entity = entity_,                                                           \
-        .access = ACCESS_##access_,                                                  \
-        .limit_bytes = (mib)*INT64_C(1048576),                                       \
-        .ask = ROUTE_##ask_,                                                         \
-        .write = ROUTE_##write_,                                                     \
-        .reply = ROUTE_##reply_ },
-
+#define NONE       NULL
+#define ROUTE(...) ROUTE_ROW(__VA_ARGS__),
 static const struct route agenttrace_routes[] = {
 #include "dialect/agenttrace/routes.def"
 };
 #undef ROUTE
+#undef NONE
 
 static void error_x(const struct call *c, const struct err *err, struct reply *r)
 {

@@ -8,9 +8,7 @@
 
 #define NONE NULL
 static const struct route routes[] = {
-#define ROUTE(method, pattern, verb, entity, access, limit, ask, write, reply)                          \
-    { METHOD_##method, pattern, VERB_##verb, entity, ACCESS_##access, INT64_C(limit) << 20, ask, write, \
-        reply },
+#define ROUTE(...) ROUTE_ROW(__VA_ARGS__),
 #include "dialect/llmonitor/routes.def"
 #undef ROUTE
 };
